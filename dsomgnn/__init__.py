@@ -1,0 +1,55 @@
+"""dsomgnn: multimodal knowledge graph reasoning by reinforced multimodal distillation, on DGL.
+
+Public names load on first use, so that `import dsomgnn` stays cheap:
+
+    load_dataset, MKG                      a folder of triples, and its heterogeneous DGLGraph
+    ComplEx, DistMult                      score functions
+    CompGCN, RGCN, Lookup, Layer           encoders, and what an encoder of your own receives
+    load_recipe, build, fit, rank_run      the two commands, from Python
+    DsomError and its kinds                what can go wrong
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+
+# Spinning OpenMP threads cost more than they give on shared cores; must be set before torch is imported.
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+
+__version__ = "0.1.0"
+
+_HOMES = {
+    "load_dataset": "data.triples",
+    "Dataset": "data.triples",
+    "MKG": "data.mkg",
+    "Answers": "data.answers",
+    "Feature": "data.features",
+    "Layer": "layer",
+    "ComplEx": "models.score",
+    "DistMult": "models.score",
+    "Lookup": "models.encoders",
+    "CompGCN": "models.encoders",
+    "RGCN": "models.encoders",
+    "Recipe": "recipe",
+    "load_recipe": "recipe",
+    "build": "build",
+    "fit": "fit",
+    "rank_run": "rank_run",
+    "DsomError": "errors",
+    "RecipeError": "errors",
+    "DataError": "errors",
+    "PluginError": "errors",
+    "CheckpointError": "errors",
+}
+__all__ = [*_HOMES, "__version__"]
+
+
+def __getattr__(name: str):
+    if name not in _HOMES:
+        raise AttributeError(f"module 'dsomgnn' has no attribute {name!r}")
+    return getattr(importlib.import_module(f"dsomgnn.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,3 @@
+from dsomgnn.cli import main
+
+main()

@@ -1,0 +1,76 @@
+"""Training queries in batches: triples that share a query are merged into one row, or not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+from dsomgnn.data.mkg import MKG
+
+
+@dataclass(frozen=True)
+class Batch:
+    """B queries with their T triples: triple i asks query `row[i]` for `target[i]`; it is edge `edges[i]`.
+
+    `queries` (B, 2) head, relation; `row`, `target`, `edges` (T,), row sorted; `index` (B,) the queries' position
+    among all training queries.
+    """
+
+    queries: Tensor
+    row: Tensor
+    target: Tensor
+    edges: Tensor
+    index: Tensor
+
+    @property
+    def count(self) -> Tensor:
+        """Triples per query, (B,)."""
+        return torch.bincount(self.row, minlength=len(self.queries))
+
+    def to(self, device: torch.device | str) -> Batch:
+        moved = {name: getattr(self, name).to(device) for name in ("queries", "row", "target", "index")}
+        return replace(self, **moved)
+
+
+class TrainingQueries:
+    """All directed train triples as Q queries with their targets in CSR form.
+
+    Merged: the distinct queries. Otherwise every directed triple is a query of its own. `edge` keeps the id of each
+    triple in `mkg.edges`.
+    """
+
+    def __init__(self, mkg: MKG, merge: bool = True):
+        head, relation, tail = mkg.edges.unbind(1)
+        key = head * 2 * mkg.num_relations + relation
+        self.edge = torch.argsort(key, stable=True)
+        if merge:
+            _, count = key[self.edge].unique_consecutive(return_counts=True)
+        else:
+            count = torch.ones(len(key), dtype=torch.long)
+        self.indptr = torch.cat([count.new_zeros(1), count.cumsum(0)])
+        first = self.edge[self.indptr[:-1]]
+        self.queries = torch.stack([head[first], relation[first]], 1)
+        self.target = tail[self.edge]
+
+    def __len__(self) -> int:
+        return len(self.queries)
+
+    @property
+    def num_triples(self) -> int:
+        return len(self.target)
+
+    def at(self, index: Tensor) -> Batch:
+        """The batch of the queries at `index` (B,)."""
+        count = self.indptr.diff()[index]
+        row = torch.repeat_interleave(torch.arange(len(index)), count)
+        within = torch.arange(len(row)) - (count.cumsum(0) - count)[row]
+        at = self.indptr[index][row] + within
+        return Batch(self.queries[index], row, self.target[at], self.edge[at], index)
+
+    def batches(self, size: int) -> Iterator[Batch]:
+        """One epoch in random order (torch's global generator), `size` queries at a time."""
+        for index in torch.randperm(len(self)).split(size):
+            yield self.at(index)

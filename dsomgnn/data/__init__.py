@@ -1,0 +1,1 @@
+"""What we know: triples, known answers, modality features, and the multimodal knowledge graph."""

@@ -1,0 +1,67 @@
+"""Tab-separated files, plain or .gz, with errors that name file and line."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Mapping, Sequence
+from itertools import repeat
+from pathlib import Path
+
+import numpy as np
+
+from dsomgnn.errors import DataError, nearest
+
+
+def find_file(folder: Path, name: str) -> Path | None:
+    """`folder/name`, or its `.gz`, or None."""
+    return next((p for p in (folder / name, folder / f"{name}.gz") if p.is_file()), None)
+
+
+def require_file(folder: Path, name: str) -> Path:
+    """`find_file`, or a DataError that offers the nearest file of the folder."""
+    found = find_file(folder, name)
+    if found is None:
+        here = [p.name.removesuffix(".gz") for p in folder.iterdir() if p.is_file()] if folder.is_dir() else []
+        raise DataError(f"{folder / name}: no such file (nor {name}.gz).{nearest(name, sorted(here))}")
+    return found
+
+
+def read_text(path: Path) -> str:
+    """The file's text, unpacked where it ends in .gz."""
+    try:
+        raw = path.read_bytes()
+        return (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"{path}: cannot be read: {error}") from None
+
+
+def read_rows(path: Path, least: int, most: int | None = None) -> list[list[str]]:
+    """Rows of a headerless table, each with `least` to `most` columns (`most` None: any number above).
+
+    Raises DataError with file:line where a row has another number of columns.
+    """
+    lines = read_text(path).replace("\r\n", "\n").removesuffix("\n").split("\n")
+    rows = [line.split("\t") for line in lines] if lines != [""] else []
+    most_allowed = most or 1 << 30
+    for number, row in enumerate(rows, 1):
+        if not least <= len(row) <= most_allowed:
+            wanted = f"{least}" if most == least else f"at least {least}" if most is None else f"{least} to {most}"
+            raise DataError(
+                f"{path}:{number}: {len(row)} column{'s' * (len(row) != 1)}, expected {wanted} (tab-separated): "
+                f'"{lines[number - 1][:80]}"'
+            )
+    return rows
+
+
+def positions(column: Sequence[str], index: Mapping[str, int], path: Path, what: str) -> np.ndarray:
+    """Positions (rows,) int64 of identifiers; DataError with file:line for an unknown one."""
+    found = np.fromiter(map(index.get, column, repeat(-1)), dtype=np.int64, count=len(column))
+    missing = np.flatnonzero(found < 0)
+    if len(missing):
+        word = column[missing[0]]
+        more = f" ({len(missing)} such rows)" if len(missing) > 1 else ""
+        raise DataError(f'{path}:{missing[0] + 1}: unknown {what} "{word}"{more}.{nearest(word, index)}')
+    return found

@@ -1,0 +1,152 @@
+"""A data set: identifiers, and the triples of train, valid and test."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from dsomgnn.data.tables import find_file, positions, read_rows, require_file
+from dsomgnn.errors import DataError
+
+SPLITS = ("train", "valid", "test")
+MOST_KINDS = 64
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Identifiers in id order, with names, and kinds where the file's third column looks like one."""
+
+    ids: tuple[str, ...]
+    names: tuple[str, ...]
+    kinds: tuple[str, ...] | None = None
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        return {identifier: i for i, identifier in enumerate(self.ids)}
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Triples (n, 3) int64 of head, relation, tail per split; N entities; R relations without reciprocals."""
+
+    name: str
+    folder: Path
+    entities: Vocabulary
+    relations: Vocabulary
+    train: Tensor
+    valid: Tensor
+    test: Tensor
+    warnings: tuple[str, ...] = ()
+
+    @property
+    def num_entities(self) -> int:
+        return len(self.entities)
+
+    @property
+    def num_relations(self) -> int:
+        return len(self.relations)
+
+    def split(self, name: str) -> Tensor:
+        return {"train": self.train, "valid": self.valid, "test": self.test}[name]
+
+    @cached_property
+    def sha256(self) -> str:
+        """One digest over identifiers and triples: the same facts in the same order, packed or not."""
+        digest = hashlib.sha256()
+        for vocabulary in (self.entities, self.relations):
+            digest.update("\n".join(vocabulary.ids).encode() + b"\0")
+        for name in SPLITS:
+            digest.update(self.split(name).numpy().tobytes() + b"\0")
+        return digest.hexdigest()
+
+
+def directed(triples: Tensor, num_relations: int) -> Tensor:
+    """Triples and their reciprocals (t, r + R, h), (2n, 3): reciprocal of row i is row i + n."""
+    head, relation, tail = triples.unbind(1)
+    return torch.cat([triples, torch.stack([tail, relation + num_relations, head], 1)])
+
+
+def load_dataset(folder: str | Path) -> Dataset:
+    """Read a data set folder: train|valid|test.txt, entities.tsv, relations.tsv, plain or .gz.
+
+    Without entities.tsv or relations.tsv the identifiers of all splits are sorted. Raises DataError.
+    """
+    folder = Path(folder)
+    if not folder.is_dir():
+        raise DataError(f"{folder}: no such folder")
+    paths = {name: require_file(folder, f"{name}.txt") for name in SPLITS}
+    columns = {name: _triple_columns(path) for name, path in paths.items()}
+    entities = _vocabulary(folder, "entities.tsv", [c[i] for c in columns.values() for i in (0, 2)])
+    relations = _vocabulary(folder, "relations.tsv", [c[1] for c in columns.values()])
+    splits = {name: _ids(columns[name], entities, relations, paths[name]) for name in SPLITS}
+    splits["train"], warnings = _without_repeats(splits["train"], paths["train"])
+    return Dataset(folder.name, folder, entities, relations, **splits, warnings=warnings + _only_outside_train(splits))
+
+
+def _triple_columns(path: Path) -> list[tuple[str, ...]]:
+    rows = read_rows(path, 3, 3)
+    if not rows:
+        raise DataError(f"{path}: empty; a split needs at least one triple")
+    return list(zip(*rows, strict=True))
+
+
+def _vocabulary(folder: Path, name: str, columns: list[tuple[str, ...]]) -> Vocabulary:
+    path = find_file(folder, name)
+    if path is None:
+        ids = tuple(sorted(set().union(*columns)))
+        return Vocabulary(ids, ids)
+    rows = read_rows(path, 1)
+    ids = tuple(row[0] for row in rows)
+    if len(set(ids)) < len(ids):
+        first: dict[str, int] = {}
+        number, word = next((n, i) for n, i in enumerate(ids, 1) if first.setdefault(i, n) != n)
+        raise DataError(f'{path}:{number}: "{word}" stands a second time (first in line {first[word]})')
+    names = tuple(row[1] if len(row) > 1 and row[1] else row[0] for row in rows)
+    return Vocabulary(ids, names, _kinds(rows))
+
+
+def _kinds(rows: list[list[str]]) -> tuple[str, ...] | None:
+    if not all(len(row) > 2 for row in rows):
+        return None
+    kinds = tuple(row[2] for row in rows)
+    return kinds if len(set(kinds)) <= min(MOST_KINDS, len(rows) // 2) else None
+
+
+def _ids(columns: list[tuple[str, ...]], entities: Vocabulary, relations: Vocabulary, path: Path) -> Tensor:
+    head, relation, tail = columns
+    parts = [
+        positions(head, entities.index, path, "entity"),
+        positions(relation, relations.index, path, "relation"),
+        positions(tail, entities.index, path, "entity"),
+    ]
+    return torch.from_numpy(np.stack(parts, 1))
+
+
+def _without_repeats(train: Tensor, path: Path) -> tuple[Tensor, tuple[str, ...]]:
+    size = int(train.max()) + 1
+    key = (train[:, 0] * size + train[:, 1]) * size + train[:, 2]
+    _, first = np.unique(key.numpy(), return_index=True)
+    if len(first) == len(train):
+        return train, ()
+    repeats = len(train) - len(first)
+    return train[np.sort(first)], (f"{path.name}: {repeats} repeated triples are used once",)
+
+
+def _only_outside_train(splits: dict[str, Tensor]) -> tuple[str, ...]:
+    warnings = []
+    for what, columns in (("entities", [0, 2]), ("relations", [1])):
+        seen = splits["train"][:, columns].unique()
+        rest = torch.cat([splits[s][:, columns].reshape(-1) for s in ("valid", "test")]).unique()
+        unseen = int((~torch.isin(rest, seen)).sum())
+        if unseen:
+            warnings.append(f"{unseen} {what} occur only in valid or test: no structure is learnt for them")
+    return tuple(warnings)

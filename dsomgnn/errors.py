@@ -1,0 +1,47 @@
+"""What can go wrong for a user, and the exit code of each.
+
+    DsomError            1  anything below
+    ├── RecipeError      2  a recipe, an option or a name on the command line
+    ├── DataError        3  a data set: files, columns, identifiers, features
+    ├── PluginError      4  an encoder of the user's own
+    └── CheckpointError  5  a run folder: missing, truncated, foreign, or not writable
+
+A message says what is wrong, where (file:line), and the nearest right thing.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class DsomError(Exception):
+    exit_code = 1
+
+
+class RecipeError(DsomError):
+    exit_code = 2
+
+
+class DataError(DsomError):
+    exit_code = 3
+
+
+class PluginError(DsomError):
+    exit_code = 4
+
+
+class CheckpointError(DsomError):
+    exit_code = 5
+
+
+INTERRUPTED = 130
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """' Did you mean "x"?' for the known word nearest to this one, or the short list of known words, or ''."""
+    known = list(dict.fromkeys(known))
+    match = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    if match:
+        return f' Did you mean "{match[0]}"?'
+    return f" Known: {', '.join(known)}." if 0 < len(known) <= 12 else ""

@@ -1,0 +1,1 @@
+"""What scores: score functions, fusion of modalities, encoders, and the model made of them."""

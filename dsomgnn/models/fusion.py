@@ -1,0 +1,102 @@
+"""Mask-aware fusion of an entity's structure and modalities into one vector; what is absent adds nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor, nn
+
+from dsomgnn.data.features import Feature
+
+STRUCTURE = "structure"
+
+
+class Fusion(nn.Module):
+    """Parts of an entity: a trained table (structure) and a projection per modality, each with its mask.
+
+    `structured` (N,) bool says who has structure: an entity without a train triple has none. In training a share
+    `structure_dropout` of the others is treated so too, so that modalities learn to stand alone.
+    Every kind gives `forward() -> (N, width)`, laid out for a score function whose vectors have `parts` parts.
+    """
+
+    def __init__(
+        self,
+        structured: Tensor,
+        features: Mapping[str, Feature],
+        rank: int,
+        modality_rank: int,
+        parts: int,
+        structure: bool = True,
+        structure_dropout: float = 0.0,
+        init: float = 1e-3,
+    ):
+        super().__init__()
+        self.parts, self.structure_dropout = parts, structure_dropout
+        self.names = ([STRUCTURE] if structure else []) + list(features)
+        self.table = nn.Parameter(init * torch.randn(len(structured), rank * parts)) if structure else None
+        self.project = nn.ModuleDict()
+        if structure:
+            self.register_buffer(f"mask_{STRUCTURE}", structured, persistent=False)
+        for name, feature in features.items():
+            self.register_buffer(f"mask_{name}", feature.present, persistent=False)
+            self.register_buffer(f"values_{name}", feature.values, persistent=False)
+            self.project[name] = nn.Linear(feature.dim, modality_rank * parts)
+            nn.init.normal_(self.project[name].weight, std=init * 10)
+            nn.init.zeros_(self.project[name].bias)
+
+    def sources(self) -> tuple[list[Tensor], list[Tensor]]:
+        """Per source its vectors (N, w), zero where absent, and its mask (N, 1) of 0 and 1."""
+        vectors, masks = [], []
+        for name in self.names:
+            mask = self.get_buffer(f"mask_{name}")
+            if name == STRUCTURE and self.training and self.structure_dropout > 0:
+                mask = mask & (torch.rand(len(mask), device=mask.device) >= self.structure_dropout)
+            value = self.table if name == STRUCTURE else self.project[name](self.get_buffer(f"values_{name}"))
+            mask = mask.to(value.dtype)[:, None]
+            vectors.append(value * mask)
+            masks.append(mask)
+        return vectors, masks
+
+
+class Blocks(Fusion):
+    """One block per source side by side, so that a score is the sum of one score per source."""
+
+    def __init__(self, *args, **kwargs):
+        super().__init__(*args, **kwargs)
+        widths = [p.out_features for p in self.project.values()]
+        self.width = sum(widths) + (self.table.shape[1] if self.table is not None else 0)
+
+    def forward(self) -> Tensor:
+        vectors, _ = self.sources()
+        parts = [v.view(len(v), self.parts, -1) for v in vectors]
+        return torch.cat(parts, 2).flatten(1)
+
+
+class Sum(Fusion):
+    """The sum of all sources, in one vector of the structure's width."""
+
+    def __init__(self, structured, features, rank, modality_rank, parts, **options):
+        super().__init__(structured, features, rank, rank, parts, **options)
+        self.width = rank * parts
+
+    def forward(self) -> Tensor:
+        return torch.stack(self.sources()[0]).sum(0)
+
+
+class Gate(Sum):
+    """A weighted sum of the sources that are there, by a softmax over one learnt gate per source and entity."""
+
+    def __init__(self, structured, features, rank, modality_rank, parts, **options):
+        super().__init__(structured, features, rank, modality_rank, parts, **options)
+        self.gate = nn.ModuleList(nn.Linear(self.width, 1) for _ in self.names)
+
+    def forward(self) -> Tensor:
+        vectors, masks = self.sources()
+        logits = torch.cat([gate(v) for gate, v in zip(self.gate, vectors, strict=True)], 1)
+        there = torch.cat(masks, 1)
+        weights = torch.where(there > 0, logits, -1e9).softmax(1) * there
+        return (torch.stack(vectors, 1) * weights[:, :, None]).sum(1)
+
+
+FUSIONS: dict[str, type[Blocks] | type[Gate] | type[Sum]] = {"blocks": Blocks, "gate": Gate, "sum": Sum}

@@ -1,0 +1,122 @@
+"""Each query's own neighbourhood: the entities that decoupled distillation treats as neighbours.
+
+METHOD: the sampled k-hop neighbourhood of the head in the train graph without the query's own edges, plus its
+targets. The other kinds are controls.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dsomgnn._dgl import dgl
+from dsomgnn.data.answers import Answers
+from dsomgnn.data.mkg import MKG
+
+KINDS = ("sampled", "khop", "answers", "random", "target", "none")
+
+
+@dataclass(frozen=True)
+class Neighbourhood:
+    """Pairs of a row of the batch and an entity: `row` (M,), `node` (M,), sorted and distinct."""
+
+    row: Tensor
+    node: Tensor
+
+    @classmethod
+    def of(cls, row: Tensor, node: Tensor, num_entities: int) -> Neighbourhood:
+        key = (row * num_entities + node).unique()
+        return cls(key // num_entities, key % num_entities)
+
+    def to(self, device: torch.device | str) -> Neighbourhood:
+        return Neighbourhood(self.row.to(device), self.node.to(device))
+
+
+class Neighbours:
+    """Neighbourhoods of one kind. `walks` random walks of `hops` steps per query make the sampled kind."""
+
+    def __init__(self, mkg: MKG, kind: str = "sampled", hops: int = 2, walks: int = 16):
+        if kind not in KINDS:
+            raise ValueError(f"unknown neighbourhood {kind!r}")
+        self.mkg, self.kind, self.hops, self.walks = mkg, kind, hops, walks
+        self.answers = Answers.of(mkg.train, mkg.num_entities, mkg.num_relations) if kind == "answers" else None
+
+    def of(self, queries: Tensor, row: Tensor, target: Tensor) -> Neighbourhood:
+        """Neighbourhoods of queries (B, 2) whose targets are `target[i]` for query `row[i]`.
+
+        The own edges of a query are those to its targets, in both directions.
+        """
+        extra_row, extra_node = getattr(self, f"_{self.kind}")(queries, row, target)
+        both = torch.cat([row, extra_row]), torch.cat([target, extra_node])
+        return Neighbourhood.of(*both, self.mkg.num_entities)
+
+    def _sampled(self, queries: Tensor, row: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        start = torch.repeat_interleave(queries[:, 0], self.walks)
+        nodes, edges, _ = dgl.sampling.random_walk(
+            self.mkg.homogeneous, start, length=self.hops, return_eids=True
+        )
+        owner = torch.repeat_interleave(torch.arange(len(queries)), self.walks)
+        own = Own(queries, row, target, self.mkg)
+        open_walk = torch.ones(len(start), dtype=torch.bool)
+        found = []
+        for step in range(self.hops):
+            edge = edges[:, step]
+            open_walk &= (edge >= 0) & ~own.holds(owner, edge.clamp(min=0))
+            found.append((owner[open_walk], nodes[open_walk, step + 1]))
+        return torch.cat([r for r, _ in found]), torch.cat([n for _, n in found])
+
+    def _khop(self, queries: Tensor, row: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        own = Own(queries, row, target, self.mkg)
+        reached = Neighbourhood(torch.arange(len(queries)), queries[:, 0])
+        found = [reached]
+        for _ in range(self.hops):
+            owner, edge = self._out_edges(reached)
+            kept = ~own.holds(owner, edge)
+            reached = Neighbourhood.of(owner[kept], self.mkg.edges[edge[kept], 2], self.mkg.num_entities)
+            found.append(reached)
+        return torch.cat([f.row for f in found[1:]]), torch.cat([f.node for f in found[1:]])
+
+    def _out_edges(self, reached: Neighbourhood) -> tuple[Tensor, Tensor]:
+        """Row and edge id of all edges that leave the reached nodes."""
+        indptr, _, edge = self.mkg.homogeneous.adj_tensors("csr")
+        degree = indptr.diff()[reached.node]
+        within = torch.arange(int(degree.sum())) - torch.repeat_interleave(degree.cumsum(0) - degree, degree)
+        at = torch.repeat_interleave(indptr[reached.node], degree) + within
+        return torch.repeat_interleave(reached.row, degree), (edge[at] if len(edge) else at)
+
+    def _answers(self, queries: Tensor, row: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        assert self.answers is not None
+        return self.answers.gather(self.answers.find(queries))
+
+    def _random(self, queries: Tensor, row: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        sampled, _ = self._sampled(queries, row, target)
+        return sampled, torch.randint(self.mkg.num_entities, sampled.shape)
+
+    def _target(self, queries: Tensor, row: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        return row[:0], target[:0]
+
+    _none = _target  # plain KL: the loss ignores the split, the policy still wants a neighbourhood
+
+
+class Own:
+    """Which edges are a query's own: between its head and one of its targets under its relation, both ways."""
+
+    def __init__(self, queries: Tensor, row: Tensor, target: Tensor, mkg: MKG):
+        self.mkg, self.queries = mkg, queries
+        self.keys = (row * mkg.num_entities + target).unique()
+
+    def holds(self, row: Tensor, edge: Tensor) -> Tensor:
+        """Whether edge[i] is an own edge of query row[i], (n,) bool."""
+        head, relation, tail = self.mkg.edges[edge].unbind(1)
+        wanted_head, wanted = self.queries[row].unbind(1)
+        count = self.mkg.num_relations
+        forward = (head == wanted_head) & (relation == wanted) & self._is_target(row, tail)
+        backward = (tail == wanted_head) & (relation == (wanted + count) % (2 * count)) & self._is_target(row, head)
+        return forward | backward
+
+    def _is_target(self, row: Tensor, node: Tensor) -> Tensor:
+        key = row * self.mkg.num_entities + node
+        at = torch.searchsorted(self.keys, key).clamp(max=len(self.keys) - 1)
+        return self.keys[at] == key

@@ -1,0 +1,1 @@
+"""How good: filtered ranks, metrics, slices, and the report."""
