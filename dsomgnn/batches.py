@@ -13,22 +13,26 @@ from dsomgnn.data.mkg import MKG
 
 @dataclass(frozen=True)
 class Batch:
-    """B queries with their T triples: triple i asks query `row[i]` for `target[i]`; it is edge `edges[i]`.
+    """B queries with their T triples: triple i asks query `row[i]` for `target[i]`.
 
-    `queries` (B, 2) head, relation; `row`, `target`, `edges` (T,), row sorted; `index` (B,) the queries' position
-    among all training queries.
+    `queries` (B, 2) head, relation; `row`, `target` (T,), row sorted; `index` (B,) the queries' position among all
+    training queries.
     """
 
     queries: Tensor
     row: Tensor
     target: Tensor
-    edges: Tensor
     index: Tensor
 
     @property
     def count(self) -> Tensor:
         """Triples per query, (B,)."""
         return torch.bincount(self.row, minlength=len(self.queries))
+
+    @property
+    def pairs(self) -> Tensor:
+        """Head and target of each triple, (T, 2)."""
+        return torch.stack([self.queries[self.row, 0], self.target], 1)
 
     def to(self, device: torch.device | str) -> Batch:
         moved = {name: getattr(self, name).to(device) for name in ("queries", "row", "target", "index")}
@@ -68,7 +72,7 @@ class TrainingQueries:
         row = torch.repeat_interleave(torch.arange(len(index)), count)
         within = torch.arange(len(row)) - (count.cumsum(0) - count)[row]
         at = self.indptr[index][row] + within
-        return Batch(self.queries[index], row, self.target[at], self.edge[at], index)
+        return Batch(self.queries[index], row, self.target[at], index)
 
     def batches(self, size: int) -> Iterator[Batch]:
         """One epoch in random order (torch's global generator), `size` queries at a time."""

@@ -36,25 +36,29 @@ class Model(nn.Module):
         """Fused vectors of all entities, (N, d)."""
         return self.fusion()
 
-    def heads(self, table: Tensor, head: Tensor, own: Tensor | None = None) -> Tensor:
-        """Encoded heads (B, d) for entity ids (B,); `own` are edge ids that no message may pass along."""
+    def heads(self, table: Tensor, head: Tensor, own: Tensor | None = None, every: bool = False) -> Tensor:
+        """Encoded heads (B, d) for entity ids (B,); no message passes between the pairs of entities `own` (n, 2).
+
+        Messages come from sampled neighbours, or from `every` one.
+        """
         if self.encoder is None or self.sampler is None:
             return table[head]
         seeds, back = head.unique(return_inverse=True)
-        layers = [layer.to(table.device) for layer in self.sampler.layers(seeds.cpu(), own)]
+        sampler = self.sampler.full if every else self.sampler
+        layers = [layer.to(table.device) for layer in sampler.layers(seeds.cpu(), own)]
         return self.encoder(layers, table[layers[0].nodes])[back]
 
     def loss(self, batch: Batch, weight: float) -> Tensor:
         """Cross entropy over all entities plus N3 with `weight`, both means over the batch's triples."""
         table = self.candidates()
         relation = self.relation[batch.queries[:, 1]]
-        query = self.score.query(self.heads(table, batch.queries[:, 0], batch.edges), relation)
-        return fused_cross_entropy(query, table, batch.row, batch.target) + weight * self.regulariser(table, batch)
+        head = self.heads(table, batch.queries[:, 0], batch.pairs.cpu())
+        fit = fused_cross_entropy(self.score.query(head, relation), table, batch.row, batch.target)
+        return fit + weight * self.regulariser(table, head, relation, batch)
 
-    def regulariser(self, table: Tensor, batch: Batch) -> Tensor:
-        """N3 of the heads, relations and tails of the batch's triples, mean over the triples."""
+    def regulariser(self, table: Tensor, head: Tensor, relation: Tensor, batch: Batch) -> Tensor:
+        """N3 of the encoded heads, the relations and the tails of the batch's triples, mean over the triples."""
         count = batch.count.to(table.dtype) / len(batch.row)
-        head, relation = table[batch.queries[:, 0]], self.relation[batch.queries[:, 1]]
         tails, times = batch.target.unique(return_counts=True)
         tail_weight = times.to(table.dtype) / len(batch.row)
         return n3(self.score, ((head, count), (relation, count), (table[tails], tail_weight)))
@@ -63,12 +67,5 @@ class Model(nn.Module):
     def encode_all(self, chunk: int = 4096) -> tuple[Tensor, Tensor]:
         """Candidates (N, d) and encoded heads (N, d) of all entities, every train edge used."""
         table = self.candidates()
-        if self.encoder is None or self.sampler is None:
-            return table, table
-        every = BlockSampler(self.sampler.mkg, [-1] * len(self.sampler.fanouts))
-        parts = torch.arange(len(table)).split(chunk)
-        return table, torch.cat([self._encode(table, every, seeds) for seeds in parts])
-
-    def _encode(self, table: Tensor, sampler: BlockSampler, seeds: Tensor) -> Tensor:
-        layers = [layer.to(table.device) for layer in sampler.layers(seeds)]
-        return self.encoder(layers, table[layers[0].nodes])
+        parts = torch.arange(len(table), device=table.device).split(chunk)
+        return table, torch.cat([self.heads(table, part, every=True) for part in parts])

@@ -1,0 +1,212 @@
+"""The one place where recipe sections become objects; configuration stops here."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from dsomgnn.batches import TrainingQueries
+from dsomgnn.data.answers import Answers
+from dsomgnn.data.encoders import histogram_feature, numeric_feature, text_feature
+from dsomgnn.data.features import Feature, array_feature
+from dsomgnn.data.mkg import MKG
+from dsomgnn.data.triples import Dataset, load_dataset
+from dsomgnn.distill.agent import Agent, AgentOptions, FixedChoice
+from dsomgnn.distill.distiller import Distiller
+from dsomgnn.distill.losses import LossWeights
+from dsomgnn.distill.policy import Policy
+from dsomgnn.distill.state import StateBuilder, cache_teachers
+from dsomgnn.distill.teachers import FrozenTeacher
+from dsomgnn.errors import DataError, RecipeError, nearest
+from dsomgnn.models.fusion import FUSIONS
+from dsomgnn.models.model import Model
+from dsomgnn.models.score import SCORES
+from dsomgnn.neighbourhood import Neighbours
+from dsomgnn.recipe import FeatureRecipe, Recipe, Student, TeacherRecipe
+from dsomgnn.registry import make_encoder, plugin_file
+from dsomgnn.sampling import BlockSampler, seed_all
+
+PACKAGE = Path(__file__).parent
+TEXT_DIM = 128
+
+
+@dataclass(frozen=True)
+class Job:
+    """A recipe's data and device. `mkg` holds all train triples, `teacher_mkg` those that teachers may see."""
+
+    recipe: Recipe
+    folder: Path
+    dataset: Dataset
+    mkg: MKG
+    teacher_mkg: MKG
+    device: torch.device
+
+    @cached_property
+    def training(self) -> TrainingQueries:
+        return TrainingQueries(self.mkg, self.recipe.student.merge)
+
+    @cached_property
+    def known(self) -> Answers:
+        """Answers known from any split: what filtered ranks leave out."""
+        data = self.dataset
+        return Answers.of(torch.cat([data.train, data.valid, data.test]), data.num_entities, data.num_relations)
+
+    @cached_property
+    def reserved(self) -> Tensor:
+        """Positions in training order of the triples on which the agent is rewarded."""
+        n = len(self.dataset.train)
+        if not self.recipe.reserve:
+            return torch.arange(2 * n)
+        held = torch.zeros(n, dtype=torch.bool)
+        held[_reserved_rows(self.recipe, n)] = True
+        return torch.nonzero(held[self.training.edge % n])[:, 0]
+
+
+def build(recipe: Recipe, folder: str | Path = ".", data_folder: str | Path | None = None) -> Job:
+    """Load what a recipe names; `folder` is where the recipe lies. Raises DataError, PluginError, RecipeError."""
+    folder = Path(folder)
+    device = pick_device(recipe.device)
+    set_threads(recipe.threads)
+    dataset = load_dataset(data_folder or find_dataset(recipe.data.name, folder))
+    wanted = {name for teacher in recipe.pool.values() for name in teacher.modalities}
+    features = {n: make_feature(n, f, dataset, recipe.seed) for n, f in recipe.features.items() if n in wanted}
+    mkg = MKG(dataset, features)
+    return Job(recipe, folder, dataset, mkg, _without_reserve(recipe, mkg), device)
+
+
+def pick_device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise RecipeError(f'device = "{name}": no such device; use "auto", "cpu" or "cuda"') from None
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise RecipeError(f'device = "{name}": this torch ({torch.__version__}) sees no CUDA device')
+    return device
+
+
+def set_threads(number: int) -> None:
+    if number:
+        torch.set_num_threads(number)
+    # fp32 products through oneDNN: faster on CPUs, and TF32 on GPUs
+    torch.set_float32_matmul_precision("medium" if not torch.cuda.is_available() else "high")
+
+
+def dataset_places(name: str, folder: Path) -> list[Path]:
+    """Where a data set is looked up: beside the recipe, in the current folder, $DSOMGNN_DATASETS, the package."""
+    roots = [folder, folder / "datasets", folder.parent / "datasets", Path.cwd(), Path.cwd() / "datasets"]
+    if os.environ.get("DSOMGNN_DATASETS"):
+        roots.append(Path(os.environ["DSOMGNN_DATASETS"]))
+    return [root / name for root in [*roots, shipped("datasets")]]
+
+
+def shipped(what: str) -> Path:
+    """The package's own recipes or data sets, installed or in a checkout."""
+    inside = PACKAGE / what
+    return inside if inside.is_dir() else PACKAGE.parent / what
+
+
+def find_dataset(name: str, folder: Path) -> Path:
+    places = dataset_places(name, folder)
+    for place in places:
+        if any((place / f"train.txt{end}").is_file() for end in ("", ".gz")):
+            return place
+    known = {p.name for place in places if place.parent.is_dir() for p in place.parent.iterdir() if p.is_dir()}
+    looked = "\n  ".join(dict.fromkeys(str(place) for place in places))
+    variable = "" if os.environ.get("DSOMGNN_DATASETS") else "\n  ($DSOMGNN_DATASETS is not set)"
+    hint = nearest(name, sorted(known))
+    raise DataError(f'data set "{name}" not found.{hint if "Did" in hint else ""} Looked for train.txt in\n  {looked}{variable}')
+
+
+def make_feature(name: str, recipe: FeatureRecipe, dataset: Dataset, seed: int) -> Feature:
+    folder, entities = dataset.folder, dataset.entities
+    if recipe.encoder == "tfidf-svd":
+        return text_feature(name, folder, recipe.source, recipe.dim or TEXT_DIM, entities, seed)
+    if recipe.encoder == "numeric":
+        return numeric_feature(name, folder, recipe.source, entities)
+    if recipe.encoder == "histogram":
+        return histogram_feature(name, folder, recipe.source, entities)
+    return array_feature(name, folder, recipe.source, recipe.ids, recipe.dim, entities, seed)
+
+
+def _reserved_rows(recipe: Recipe, n: int) -> Tensor:
+    """Rows of train held back from teachers: a random share, the same for the same seed."""
+    generator = torch.Generator().manual_seed(recipe.seed)
+    return torch.randperm(n, generator=generator)[: max(1, round(recipe.reserve * n))]
+
+
+def _without_reserve(recipe: Recipe, mkg: MKG) -> MKG:
+    if not recipe.reserve:
+        return mkg
+    keep = torch.ones(len(mkg.train), dtype=torch.bool)
+    keep[_reserved_rows(recipe, len(mkg.train))] = False
+    return MKG(mkg.dataset, mkg.features, mkg.train[keep])
+
+
+def make_student(job: Job, phase: int = 0) -> Model:
+    seed_all(job.recipe.seed, phase, 0)
+    settings = job.recipe.student
+    score = SCORES[settings.score]()
+    everyone = torch.ones(job.dataset.num_entities, dtype=torch.bool)
+    fusion = FUSIONS["blocks"](everyone, {}, settings.rank, 1, score.parts, init=settings.init)
+    return Model(score, fusion, job.dataset.num_relations, init=settings.init).to(job.device)
+
+
+def make_teacher(job: Job, name: str, phase: int = 0) -> Model:
+    seed_all(job.recipe.seed, phase, 0)
+    settings = job.recipe.teachers[name]
+    score = SCORES[settings.score]()
+    mkg = job.teacher_mkg
+    fusion = FUSIONS[settings.fusion](
+        mkg.structured,
+        {m: mkg.features[m] for m in settings.modalities},
+        settings.rank,
+        settings.modality_rank,
+        score.parts,
+        structure=settings.structure,
+        structure_dropout=settings.structure_dropout,
+        init=settings.init,
+    )
+    encoder = sampler = None
+    if settings.encoder != "lookup":
+        depth, width = len(settings.fanouts), fusion.width
+        relations = 2 * job.dataset.num_relations
+        encoder = make_encoder(settings.encoder, job.folder, relations, width, width, depth, dict(settings.options))
+        sampler = BlockSampler(mkg, settings.fanouts)
+    return Model(score, fusion, job.dataset.num_relations, encoder, sampler, settings.init).to(job.device)
+
+
+def make_distiller(job: Job, student: Model, teachers: list[FrozenTeacher]) -> Distiller:
+    """The distiller of a recipe whose policy is not "none"."""
+    recipe, agent = job.recipe, job.recipe.agent
+    distill = recipe.distill
+    neighbours = Neighbours(job.mkg, distill.neighbourhood, distill.hops, distill.walks)
+    cache = cache_teachers(teachers, job.training, neighbours)
+    states = StateBuilder(job.mkg, job.training, cache, agent.state == "target")
+    choice: Agent | FixedChoice
+    if distill.policy == "reinforce":
+        width = states.width(student.relation.shape[1])
+        options = AgentOptions(
+            agent.reward, agent.baseline, agent.rows, agent.entropy, agent.lr, agent.clip
+        )
+        choice = Agent(Policy(width, len(teachers), agent.hidden).to(job.device), options)
+    else:
+        choice = FixedChoice(distill.policy, [teacher.name for teacher in teachers])
+    weights = LossWeights(
+        distill.gamma, distill.tau, distill.alpha, distill.beta, distill.binary, distill.neighbourhood != "none"
+    )
+    return Distiller(
+        student, teachers, job.training, neighbours, states, choice, weights, recipe.student.n3, job.reserved
+    )
+
+
+def plugins(recipe: Recipe, folder: Path) -> list[Path]:
+    """Files of the user's own encoders."""
+    files = (plugin_file(teacher.encoder, folder) for teacher in recipe.teachers.values())
+    return list(dict.fromkeys(file for file in files if file is not None))

@@ -1,0 +1,79 @@
+"""What the agent chose: counts over an epoch, overall, per relation and per kind of head."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dsomgnn.data.triples import Dataset
+from dsomgnn.distill.agent import Agent
+from dsomgnn.distill.distiller import Distiller, Step
+from dsomgnn.distill.reinforce import Rollout
+
+
+class Tally:
+    """Sums over the steps of an epoch."""
+
+    def __init__(self, names: list[str]):
+        self.names = names
+        self.triples = self.empty = 0
+        self.loss = self.fit = self.taught = 0.0
+        self.chosen = torch.zeros(len(names))
+        self.rounds: list[tuple[float, float]] = []
+
+    def add(self, step: Step, rollout: Rollout | None) -> None:
+        count = len(step.action)
+        self.triples += count
+        self.empty += int((step.action.sum(1) == 0).sum())
+        self.chosen += step.action.sum(0).cpu()
+        self.loss += step.loss.item() * count
+        self.fit += step.fit * count
+        self.taught += step.taught * count
+        if rollout is not None:
+            self.rounds.append((rollout.reward.mean().item(), rollout.entropy.mean().item()))
+
+    def event(self) -> dict[str, Any]:
+        """Loss parts, share of each teacher, share of empty sets, mean reward and entropy of the agent."""
+        n = max(1, self.triples)
+        event: dict[str, Any] = {"loss": self.loss / n, "fit": self.fit / n, "taught": self.taught / n}
+        event["share"] = dict(zip(self.names, (self.chosen / n).tolist(), strict=True))
+        event["empty"] = self.empty / n
+        if self.rounds:
+            event["reward"], event["entropy"] = (sum(x) / len(x) for x in zip(*self.rounds, strict=True))
+        return event
+
+
+@torch.no_grad()
+def choice_report(distiller: Distiller, dataset: Dataset, batch: int = 512) -> dict[str, Any]:
+    """Mean probability of each teacher over the training triples: overall, per relation and side, per kind of head.
+
+    Empty for a fixed choice: there is nothing to report.
+    """
+    if not isinstance(distiller.choice, Agent):
+        return {}
+    probability, empty = [], []
+    for index in torch.arange(len(distiller.training)).split(batch):
+        p, mask = distiller.probabilities(distiller.training.at(index))
+        probability.append((p * mask).cpu())
+        empty.append(((1 - p * mask).prod(1)).cpu())
+    p = torch.cat(probability)
+    queries = distiller.training.queries[distiller.row_of]
+    names = [teacher.name for teacher in distiller.teachers]
+    relations = [*dataset.relations.ids, *(f"inverse:{r}" for r in dataset.relations.ids)]
+    report = {"overall": _means(p, names), "empty": torch.cat(empty).mean().item()}
+    report["relations"] = _grouped(p, names, queries[:, 1], relations)
+    if dataset.entities.kinds is not None:
+        kinds = sorted(set(dataset.entities.kinds))
+        code = torch.tensor([kinds.index(kind) for kind in dataset.entities.kinds])
+        report["kinds"] = _grouped(p, names, code[queries[:, 0]], kinds)
+    return report
+
+
+def _grouped(p: Tensor, names: list[str], group: Tensor, labels: list[str]) -> dict[str, dict[str, float]]:
+    return {labels[g]: _means(p[group == g], names) | {"n": int((group == g).sum())} for g in group.unique().tolist()}
+
+
+def _means(p: Tensor, names: list[str]) -> dict[str, float]:
+    return dict(zip(names, [round(x, 4) for x in p.mean(0).tolist()], strict=True))

@@ -1,0 +1,99 @@
+"""What every encoder must keep, tried on a tiny graph before any training."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dsomgnn.errors import PluginError
+from dsomgnn.layer import Layer
+from dsomgnn.registry import make_encoder
+
+RELATIONS, NODES, WIDTH = 6, 12, 8
+
+
+def check_encoder(spec: str, folder: Path, num_layers: int, options: dict[str, Any]) -> list[str]:
+    """Raise PluginError, naming all that is broken; return notes on what is allowed but odd.
+
+    Tried: output shape and finite values, a gradient for every parameter, an empty neighbourhood, the same output
+    after save and load. Noted: relations that change nothing.
+    """
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        encoder = make_encoder(spec, folder, RELATIONS, WIDTH, WIDTH, num_layers, options)
+        twin = make_encoder(spec, folder, RELATIONS, WIDTH, WIDTH, num_layers, options)
+        layers, x = tiny_layers(num_layers), torch.randn(NODES, WIDTH)
+        seeds = layers[-1].num_dst
+        broken = _shape(spec, _forward(spec, encoder, layers, x), seeds)
+        if broken:
+            raise PluginError(broken)
+        problems = [*_gradients(encoder, layers, x), *_empty(spec, encoder, layers, x), *_reload(encoder, twin, layers, x)]
+        if problems:
+            raise PluginError(f"encoder {spec} breaks the contract:\n  " + "\n  ".join(problems))
+        return _relations(encoder, layers, x)
+
+
+def tiny_layers(num_layers: int) -> list[Layer]:
+    """Layers over 12 nodes, each with fewer destinations than the one before."""
+    sizes = [max(2, NODES - 3 * i) for i in range(num_layers + 1)]
+    layers = []
+    for source, destination in zip(sizes[:-1], sizes[1:], strict=True):
+        src = torch.arange(3 * source) % source
+        dst = torch.arange(3 * source) * 5 % destination
+        layers.append(Layer(src, dst, torch.arange(3 * source) % RELATIONS, torch.arange(source), destination))
+    return layers
+
+
+def _forward(spec: str, encoder: torch.nn.Module, layers: list[Layer], x: Tensor) -> Any:
+    try:
+        return encoder(layers, x)
+    except Exception as error:
+        raise PluginError(f"encoder {spec}: forward fails: {type(error).__name__}: {error}") from error
+
+
+def _shape(spec: str, out: Any, seeds: int) -> str | None:
+    if not isinstance(out, Tensor):
+        return f"encoder {spec}: forward returns {type(out).__name__}, expected a tensor"
+    if tuple(out.shape) != (seeds, WIDTH):
+        return (
+            f"encoder {spec}: forward returns shape {tuple(out.shape)}, expected (num_seeds, out_dim) = "
+            f"({seeds}, {WIDTH}); num_seeds is layers[-1].num_dst"
+        )
+    return None if torch.isfinite(out).all() else f"encoder {spec}: forward returns NaN or infinity"
+
+
+def _gradients(encoder: torch.nn.Module, layers: list[Layer], x: Tensor) -> list[str]:
+    encoder.train()
+    encoder.zero_grad()
+    encoder(layers, x).square().sum().backward()
+    missing = [name for name, p in encoder.named_parameters() if p.requires_grad and p.grad is None]
+    return [f"no gradient reaches {', '.join(missing)}"] if missing else []
+
+
+def _empty(spec: str, encoder: torch.nn.Module, layers: list[Layer], x: Tensor) -> list[str]:
+    alone = [layer.keep(torch.zeros(len(layer.src), dtype=torch.bool)) for layer in layers]
+    try:
+        broken = _shape(spec, encoder(alone, x), layers[-1].num_dst)
+    except Exception as error:
+        broken = f"{type(error).__name__}: {error}"
+    return [f"fails on an empty neighbourhood: {broken}"] if broken else []
+
+
+def _reload(encoder: torch.nn.Module, twin: torch.nn.Module, layers: list[Layer], x: Tensor) -> list[str]:
+    encoder.eval()
+    twin.eval()
+    twin.load_state_dict(encoder.state_dict())
+    with torch.no_grad():
+        same = torch.equal(encoder(layers, x), twin(layers, x))
+    return [] if same else ["gives another output after save and load: keep tensors as parameters or buffers"]
+
+
+def _relations(encoder: torch.nn.Module, layers: list[Layer], x: Tensor) -> list[str]:
+    encoder.eval()
+    other = [Layer(a.src, a.dst, a.etype.flip(0), a.nodes, a.num_dst) for a in layers]
+    with torch.no_grad():
+        same = torch.equal(encoder(layers, x), encoder(other, x))
+    return ["relations change nothing in its output"] if same else []

@@ -1,0 +1,1 @@
+"""What teaches: frozen teachers, the decoupled loss, and the agent that chooses among them."""

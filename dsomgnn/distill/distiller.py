@@ -1,0 +1,154 @@
+"""One step of distillation: the student's loss with its chosen teachers, and the agent's step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dsomgnn.batches import Batch, TrainingQueries
+from dsomgnn.distill.agent import Agent, FixedChoice
+from dsomgnn.distill.losses import LossWeights, distillation, inside_mask, mix
+from dsomgnn.distill.policy import merged_weights
+from dsomgnn.distill.reinforce import Rollout, improvement, log_probability_gain
+from dsomgnn.distill.state import StateBuilder
+from dsomgnn.distill.teachers import FrozenTeacher
+from dsomgnn.models.cross_entropy import cross_entropy
+from dsomgnn.models.model import Model
+from dsomgnn.neighbourhood import Neighbourhood, Neighbours
+
+
+@dataclass(frozen=True)
+class View:
+    """The student on one batch: everything both steps read."""
+
+    batch: Batch
+    near: Neighbourhood
+    table: Tensor
+    head: Tensor
+    relation: Tensor
+    query: Tensor
+    logits: Tensor
+
+
+@dataclass(frozen=True)
+class Step:
+    """Loss of a student step with its parts and the sets that were chosen (T, K)."""
+
+    loss: Tensor
+    fit: float
+    taught: float
+    action: Tensor
+
+
+class Distiller:
+    """Student, frozen teachers and who chooses among them.
+
+    `rewarded` (n,) are the positions, in training order, of the triples on which the agent is rewarded.
+    """
+
+    def __init__(
+        self,
+        student: Model,
+        teachers: Sequence[FrozenTeacher],
+        training: TrainingQueries,
+        neighbours: Neighbours,
+        states: StateBuilder,
+        choice: Agent | FixedChoice,
+        weights: LossWeights,
+        n3: float,
+        rewarded: Tensor,
+    ):
+        self.student, self.teachers, self.training = student, list(teachers), training
+        self.neighbours, self.states, self.choice = neighbours, states, choice
+        self.weights, self.n3, self.rewarded = weights, n3, rewarded
+        self.row_of = torch.repeat_interleave(torch.arange(len(training)), training.indptr.diff())
+
+    def view(self, batch: Batch) -> View:
+        student = self.student
+        table = student.candidates()
+        near = self.neighbours.of(batch.queries, batch.row, batch.target).to(table.device)
+        batch = batch.to(table.device)
+        head, relation = table[batch.queries[:, 0]], student.relation[batch.queries[:, 1]]
+        query = student.score.query(head, relation)
+        return View(batch, near, table, head, relation, query, student.score.logits(query, table))
+
+    def step(self, batch: Batch, warming: bool = False) -> Step:
+        """The student's loss: cross entropy + gamma L_nd + N3, means over the batch's triples."""
+        view = self.view(batch)
+        action = self._actions(view, warming)
+        fit = cross_entropy(view.logits, view.batch.row, view.batch.target)
+        taught = self._taught(view, action)
+        rest = self.n3 * self.student.regulariser(view.table, view.head, view.relation, view.batch)
+        return Step(fit + taught + rest, fit.item(), taught.item(), action)
+
+    def _actions(self, view: View, warming: bool) -> Tensor:
+        mask = self._mask(view)[view.batch.row]
+        if isinstance(self.choice, FixedChoice):
+            return self.choice.choose(mask)
+        return mask if warming else self.choice.choose(self._states(view), mask)
+
+    @torch.no_grad()
+    def probabilities(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        """The agent's probabilities (T, K) for the batch's triples, and the mask of teachers it may choose."""
+        assert isinstance(self.choice, Agent)
+        view = self.view(batch)
+        return self.choice.policy(self._states(view)).sigmoid(), self._mask(view)[view.batch.row]
+
+    def _mask(self, view: View) -> Tensor:
+        return self.states.cache.speaks[view.batch.index]
+
+    def _states(self, view: View, row: Tensor | None = None, position: Tensor | None = None) -> Tensor:
+        """States of the batch's triples, or of those given by row and position in training order."""
+        log_u = view.logits.detach().log_softmax(1)
+        state = self.states.of(view.batch, view.near, view.query, view.relation, view.table, log_u)
+        if row is None or position is None:
+            row, position = view.batch.row, self._positions(view.batch)
+        return self.states.per_triple(state, row, position, log_u[row, self.training.target[position].to(row.device)])
+
+    def _positions(self, batch: Batch) -> Tensor:
+        """Where the batch's triples stand in training order."""
+        index = batch.index.cpu()
+        row = batch.row.cpu()
+        start = torch.searchsorted(row, torch.arange(len(index)))
+        return self.training.indptr[index][row] + torch.arange(len(row)) - start[row]
+
+    def _taught(self, view: View, action: Tensor) -> Tensor:
+        """gamma L_nd, rows weighted by how many of their triples chose a teacher."""
+        weight, number = merged_weights(action, view.batch.row, len(view.logits))
+        rows = torch.nonzero(number)[:, 0]
+        if not len(rows) or self.weights.gamma == 0:
+            return view.logits.new_zeros(())
+        soft = mix(self._soft_labels(view.batch, rows), weight[rows])
+        inside = inside_mask(view.near, tuple(view.logits.shape), view.logits.device)[rows]
+        loss = distillation(view.logits[rows], soft, inside, self.weights)
+        return self.weights.gamma * (loss * number[rows]).sum() / len(view.batch.row)
+
+    @torch.no_grad()
+    def _soft_labels(self, batch: Batch, rows: Tensor) -> Tensor:
+        queries, index = batch.queries[rows], batch.index[rows]
+        return torch.stack([teacher.log_probs(queries, index, self.weights.tau) for teacher in self.teachers])
+
+    def agent_step(self) -> Rollout | None:
+        """Teach the agent on some of the rewarded triples; None where there is no agent."""
+        if isinstance(self.choice, FixedChoice):
+            return None
+        position = self.rewarded[torch.randint(len(self.rewarded), (self.choice.options.rows,))]
+        queries, row = self.row_of[position].unique(return_inverse=True)
+        with torch.no_grad():
+            view = self.view(self.training.at(queries))
+            row = row.to(view.logits.device)
+            state = self._states(view, row, position)
+            log_probs = self._soft_labels(view.batch, torch.arange(len(view.logits)))[:, row]
+        target = self.training.target[position].to(row.device)
+        logits = view.logits[row]
+        inside = inside_mask(view.near, tuple(view.logits.shape), row.device)[row]
+
+        def delta(action: Tensor) -> Tensor:
+            if self.choice.options.reward == "improvement":
+                return improvement(logits, log_probs, action, target, inside, self.weights)
+            return log_probability_gain(logits, log_probs, action, target, self.weights.tau)
+
+        return self.choice.learn(state, self._mask(view)[row], delta)

@@ -1,0 +1,99 @@
+"""What the agent sees of a training query: the student, the graph around the head, and the teachers' manner."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dsomgnn.batches import Batch, TrainingQueries
+from dsomgnn.data.mkg import MKG
+from dsomgnn.distill.teachers import FrozenTeacher
+from dsomgnn.neighbourhood import Neighbourhood, Neighbours
+
+
+@dataclass(frozen=True)
+class TeacherCache:
+    """Per training query (Q, K): entropy of the soft labels, most probable entity, mass on the neighbours, and
+    whether the teacher speaks of the head. Per triple (T, K): log p(target) and reciprocal rank of the target."""
+
+    entropy: Tensor
+    top: Tensor
+    mass: Tensor
+    speaks: Tensor
+    log_target: Tensor
+    reciprocal_rank: Tensor
+
+
+@torch.no_grad()
+def cache_teachers(
+    teachers: Sequence[FrozenTeacher], training: TrainingQueries, neighbours: Neighbours, chunk: int = 256
+) -> TeacherCache:
+    """One pass over all training queries and teachers, without temperature tau."""
+    parts = []
+    for index in torch.arange(len(training)).split(chunk):
+        batch = training.at(index)
+        near = neighbours.of(batch.queries, batch.row, batch.target)
+        parts.append([_describe(teacher, batch, near) for teacher in teachers])
+    columns = [[torch.cat([part[k][i] for part in parts]) for k in range(len(teachers))] for i in range(5)]
+    entropy, top, mass, log_target, rank = (torch.stack(column, 1) for column in columns)
+    speaks = torch.stack([t.speaks[training.queries[:, 0].to(t.speaks.device)] for t in teachers], 1)
+    return TeacherCache(entropy, top, mass, speaks.to(entropy.dtype), log_target, rank)
+
+
+def _describe(teacher: FrozenTeacher, batch: Batch, near: Neighbourhood) -> tuple[Tensor, ...]:
+    device = teacher.entities.device
+    on = batch.to(device)
+    log_p = teacher.log_probs(on.queries, batch.index)
+    p = log_p.exp()
+    row, node = near.row.to(device), near.node.to(device)
+    mass = p.new_zeros(len(p)).index_add_(0, row, p[row, node])
+    right = log_p[on.row, on.target]
+    above = torch.cat(
+        [(log_p[r] > s[:, None]).sum(1) for r, s in zip(on.row.split(256), right.split(256), strict=True)]
+    )
+    return -(p * log_p).sum(1), log_p.argmax(1), mass, right, 1 / (1 + above.to(p.dtype))
+
+
+class StateBuilder:
+    """States (rows, F) from detached parts. `target_features` adds what depends on the answer (an option to compare:
+    it favours teachers that memorised the triple, and exists only for queries with a known answer)."""
+
+    def __init__(self, mkg: MKG, training: TrainingQueries, cache: TeacherCache, target_features: bool = False):
+        degree = torch.bincount(mkg.edges[:, 0], minlength=mkg.num_entities)
+        frequency = torch.bincount(mkg.edges[:, 1], minlength=2 * mkg.num_relations)
+        head, relation = training.queries.unbind(1)
+        logs = torch.stack([degree[head], frequency[relation]], 1).float().log1p()
+        device = cache.entropy.device
+        self.graph = (logs - logs.mean(0)).div(logs.std(0).clamp(min=1e-6)).to(device)
+        self.cache, self.target_features = cache, target_features
+
+    def width(self, student_width: int) -> int:
+        teachers = self.cache.entropy.shape[1]
+        return 3 * student_width + 2 + 4 * teachers + (2 * teachers + 1 if self.target_features else 0)
+
+    def of(
+        self, batch: Batch, near: Neighbourhood, query: Tensor, relation: Tensor, table: Tensor, log_u: Tensor
+    ) -> Tensor:
+        """One row per query of the batch: student query vectors, relations (B, d), entities (N, d), log u (B, N)."""
+        cache, index = self.cache, batch.index
+        context = table.new_zeros(query.shape).index_add_(0, near.row, table[near.node])
+        count = torch.bincount(near.row, minlength=len(query)).clamp(min=1)[:, None]
+        agreement = log_u.gather(1, cache.top[index])
+        scalars = [cache.entropy[index] / 5, cache.mass[index], agreement / 5, cache.speaks[index]]
+        vectors = [_unit_variance(v) for v in (query, relation, context / count)]
+        return torch.cat([*vectors, self.graph[index], *scalars], 1).detach()
+
+    def per_triple(self, state: Tensor, row: Tensor, position: Tensor, log_u_target: Tensor) -> Tensor:
+        """States of triples from those of their queries; `position` (T,) is the triple's place in training order."""
+        state = state[row]
+        if not self.target_features:
+            return state
+        extra = [self.cache.log_target[position] / 5, self.cache.reciprocal_rank[position], log_u_target[:, None] / 5]
+        return torch.cat([state, *extra], 1).detach()
+
+
+def _unit_variance(vectors: Tensor) -> Tensor:
+    return vectors / vectors.square().mean(1, keepdim=True).add(1e-12).sqrt()

@@ -1,0 +1,81 @@
+"""Frozen teachers: their tables and query vectors, computed once, and a temperature fitted on validation data."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from scipy.optimize import minimize_scalar
+from torch import Tensor
+
+from dsomgnn.batches import TrainingQueries
+from dsomgnn.models.model import Model
+from dsomgnn.models.score import ScoreFunction
+
+COLDEST, HOTTEST = 0.1, 10.0
+
+
+@dataclass(frozen=True)
+class FrozenTeacher:
+    """Scores of a trained teacher without its fusion and encoder.
+
+    `entities` (N, d) candidates; `heads` (N, d) encoded heads by entity; `own_heads` (Q, d) encoded heads by training
+    query, made without that query's own edges, where messages are passed (else None); `relations` (2R, d);
+    `speaks` (N,) bool: whether the teacher has something to say of this head.
+    """
+
+    name: str
+    score: ScoreFunction
+    entities: Tensor
+    heads: Tensor
+    relations: Tensor
+    speaks: Tensor
+    own_heads: Tensor | None = None
+    temperature: float = 1.0
+
+    def logits(self, queries: Tensor, index: Tensor | None = None) -> Tensor:
+        """Scores (B, N) of queries (B, 2); `index` (B,) says which training queries they are."""
+        by_query = self.own_heads is not None and index is not None
+        head = self.own_heads[index] if by_query else self.heads[queries[:, 0]]  # type: ignore[index]
+        return self.score.logits(self.score.query(head, self.relations[queries[:, 1]]), self.entities)
+
+    def log_probs(self, queries: Tensor, index: Tensor | None = None, tau: float = 1.0) -> Tensor:
+        """Log soft labels (B, N): log softmax(logits / (temperature tau))."""
+        return (self.logits(queries, index) / (self.temperature * tau)).log_softmax(1)
+
+
+@torch.no_grad()
+def freeze(
+    name: str, model: Model, training: TrainingQueries | None, temperature: float = 1.0, batch: int = 64
+) -> FrozenTeacher:
+    """Tables of a trained model. `training`: queries whose heads are encoded without the queries' own edges,
+    `batch` at a time, every other edge used."""
+    model.eval()
+    table, heads = model.encode_all()
+    own = None
+    if training is not None and model.encoder is not None:
+        parts = map(training.at, torch.arange(len(training)).split(batch))
+        own = torch.cat([model.heads(table, b.queries[:, 0].to(table.device), b.pairs, True) for b in parts])
+    return FrozenTeacher(name, model.score, table, heads, model.relation.detach(), speaks(model), own, temperature)
+
+
+def speaks(model: Model) -> Tensor:
+    """Whether a modality of the model is present for an entity, (N,); a model of structure alone speaks of all."""
+    masks = [getattr(model.fusion, f"mask_{name}") for name in model.fusion.project]
+    return torch.stack(masks).any(0) if masks else torch.ones(len(model.fusion.mask_structure), dtype=torch.bool)
+
+
+def fit_temperature(teacher: FrozenTeacher, triples: Tensor, num_relations: int, most: int = 2048) -> float:
+    """The temperature of the least cross entropy on held-out triples (n, 3), both directions."""
+    triples = triples[torch.linspace(0, len(triples) - 1, min(most, len(triples))).long()].to(teacher.entities.device)
+    head, relation, tail = triples.unbind(1)
+    sides = [(torch.stack([head, relation], 1), tail), (torch.stack([tail, relation + num_relations], 1), head)]
+    scores = [(teacher.logits(queries), target) for queries, target in sides]
+
+    def loss(log_temperature: float) -> float:
+        heat = math.exp(log_temperature)
+        return sum(torch.nn.functional.cross_entropy(s / heat, t).item() for s, t in scores)
+
+    found = minimize_scalar(loss, bounds=(math.log(COLDEST), math.log(HOTTEST)), method="bounded")
+    return float(math.exp(found.x))

@@ -1,0 +1,180 @@
+"""A run from recipe to student: pre-train each teacher, then distil."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from dsomgnn.batches import TrainingQueries
+from dsomgnn.build import Job, build, make_distiller, make_student, make_teacher, plugins
+from dsomgnn.choices import Tally, choice_report
+from dsomgnn.contract import check_encoder
+from dsomgnn.distill.agent import Agent
+from dsomgnn.distill.distiller import Distiller
+from dsomgnn.distill.teachers import FrozenTeacher, fit_temperature, freeze
+from dsomgnn.models.model import Model
+from dsomgnn.optimise import Optimisers
+from dsomgnn.phase import Phase, Standing, train
+from dsomgnn.progress import Progress
+from dsomgnn.rank.metrics import mrr
+from dsomgnn.rank.ranks import rank_triples
+from dsomgnn.recipe import Training
+from dsomgnn.record import finished_record, start_record
+from dsomgnn.registry import SHIPPED
+from dsomgnn.run import CHECKPOINT, Run, load_into
+
+
+def fit(job: Job, run: Run, progress: Progress | None = None) -> dict[str, Any]:
+    """Train what the recipe names into the run folder and return its record. A stopped run goes on where it stood."""
+    progress = progress or Progress(quiet=True)
+    for teacher in job.recipe.pool.values():
+        if teacher.encoder not in SHIPPED:
+            check_encoder(teacher.encoder, job.folder, len(teacher.fanouts), dict(teacher.options))
+    record = _begin(job, run, progress)
+    teachers = [_teacher(job, run, record, name, i, progress) for i, name in enumerate(job.recipe.pool)]
+    if "student" not in record["phases"]:
+        distil(job, run, record, teachers, progress)
+    run.drop(CHECKPOINT)
+    finished_record(record)
+    run.write_json("record.json", record)
+    return record
+
+
+def _begin(job: Job, run: Run, progress: Progress) -> dict[str, Any]:
+    if (run.path / "record.json").exists():
+        return run.read_json("record.json")
+    run.write_recipe(job.recipe, plugins(job.recipe, job.folder))
+    run.write_ids(job.dataset)
+    record = start_record(job)
+    run.write_json("record.json", record)
+    for warning in job.dataset.warnings:
+        progress.say(f"warning: {warning}", "yellow")
+    return record
+
+
+def _teacher(job: Job, run: Run, record: dict, name: str, number: int, progress: Progress) -> FrozenTeacher:
+    """The trained and frozen teacher: from the run folder where it is there, else pre-trained now."""
+    file = f"teachers/{name}.safetensors"
+    model = make_teacher(job, name, number)
+    if name not in record["phases"]:
+        best, standing = pretrain(job, run, model, name, number, progress)
+        load_into(model, best["model"], file)
+        frozen = freeze(name, model, None)
+        heat = fit_temperature(frozen, job.dataset.valid, job.dataset.num_relations)
+        run.write_tensors(file, best["model"], {"temperature": heat, "valid_mrr": standing.best_mrr})
+        _finish(run, record, name, standing, temperature=heat)
+    tensors, meta = run.read_tensors(file)
+    load_into(model, tensors, str(run.path / file))
+    return freeze(name, model, job.training, temperature=meta["temperature"])
+
+
+def pretrain(
+    job: Job, run: Run, model: Model, name: str, number: int, progress: Progress
+) -> tuple[dict[str, dict[str, Tensor]], Standing]:
+    """Train a teacher alone, on the triples that teachers may see."""
+    settings = job.recipe.teachers[name]
+    training = TrainingQueries(job.teacher_mkg, settings.merge)
+    optimisers = optimisers_of(model, settings)
+
+    def epoch(_: int) -> dict[str, Any]:
+        return fit_epoch(model, training, optimisers, settings, job.device)
+
+    phase = Phase(number, name, model, optimisers, settings, epoch, lambda: valid_mrr(job, model))
+    return train(phase, run, job.recipe.seed, progress)
+
+
+def fit_epoch(
+    model: Model, training: TrainingQueries, optimisers: Optimisers, settings: Training, device: torch.device
+) -> dict[str, Any]:
+    """One epoch of cross entropy and N3 without teachers."""
+    started, total = time.monotonic(), torch.zeros((), device=device)
+    for batch in training.batches(settings.batch):
+        loss = model.loss(batch.to(device), settings.n3)
+        optimisers.step(loss)
+        total += loss.detach() * len(batch.row)
+    return {"loss": total.item() / training.num_triples, "rows_per_second": len(training) / (time.monotonic() - started)}
+
+
+def distil(job: Job, run: Run, record: dict, teachers: list[FrozenTeacher], progress: Progress) -> None:
+    """Train the student from the facts and the teachers' soft labels, and the agent that chooses among them."""
+    settings, number = job.recipe.student, len(job.recipe.teachers)
+    student = make_student(job, number)
+    optimisers = optimisers_of(student, settings)
+    distiller = make_distiller(job, student, teachers) if teachers else None
+    agent = distiller.choice if distiller and isinstance(distiller.choice, Agent) else None
+    epoch = _student_epoch(job, student, optimisers, distiller)
+    phase = Phase(number, "student", student, optimisers, settings, epoch, lambda: valid_mrr(job, student), agent)
+    best, standing = train(phase, run, job.recipe.seed, progress)
+    load_into(student, best["model"], "student")
+    extra = {}
+    if distiller:
+        if agent:
+            load_into(agent.policy, best["policy"], "policy")
+            run.write_tensors("policy.safetensors", best["policy"], {"teachers": [t.name for t in teachers]})
+        extra["choices"] = choice_report(distiller, job.dataset)
+    run.write_tensors("student.safetensors", best["model"], {"valid_mrr": standing.best_mrr})
+    _finish(run, record, "student", standing, **extra)
+
+
+def _student_epoch(
+    job: Job, student: Model, optimisers: Optimisers, distiller: Distiller | None
+) -> Callable[[int], dict[str, Any]]:
+    settings = job.recipe.student
+    if distiller is None:
+        return lambda _: fit_epoch(student, job.training, optimisers, settings, job.device)
+    return lambda epoch: distil_epoch(distiller, optimisers, settings.batch, epoch <= job.recipe.distill.warmup)
+
+
+def distil_epoch(distiller: Distiller, optimisers: Optimisers, size: int, warming: bool) -> dict[str, Any]:
+    """One epoch of distillation: a student step and, after the warm-up, an agent step per batch."""
+    started, tally = time.monotonic(), Tally([t.name for t in distiller.teachers])
+    for batch in distiller.training.batches(size):
+        step = distiller.step(batch, warming)
+        optimisers.step(step.loss)
+        tally.add(step, None if warming else distiller.agent_step())
+    return {**tally.event(), "rows_per_second": len(distiller.training) / (time.monotonic() - started)}
+
+
+def optimisers_of(model: Model, settings: Training) -> Optimisers:
+    tables = [model.relation] + ([model.fusion.table] if model.fusion.table is not None else [])
+    return Optimisers(model, tables, settings.lr, settings.lr_dense)
+
+
+def valid_mrr(job: Job, model: Model) -> float:
+    """Filtered validation MRR, ties realistic: what models are selected by."""
+    data = job.dataset
+    frozen = freeze("", model, None)
+    with torch.no_grad():
+        ranks = rank_triples(
+            lambda queries: frozen.logits(queries.to(job.device)),
+            data.valid, job.known, data.num_entities, data.num_relations, job.recipe.rank.budget_mb << 20,
+        )  # fmt: skip
+    return mrr(ranks)
+
+
+def _finish(run: Run, record: dict, name: str, standing: Standing, **extra: Any) -> None:
+    """Note a finished phase, then forget its checkpoint."""
+    record["phases"][name] = {
+        "valid_mrr": standing.best_mrr,
+        "best_epoch": standing.best_epoch,
+        "epochs": standing.epoch,
+        "seconds": round(standing.seconds, 3),
+        **extra,
+    }
+    run.write_json("record.json", record)
+    run.log({"event": "phase", "phase": name, "valid_mrr": standing.best_mrr, "best_epoch": standing.best_epoch})
+    run.drop(CHECKPOINT)
+
+
+def fit_recipe(recipe_path: str | Path, run_path: str | Path, changes: list[str] | tuple[str, ...] = ()) -> dict[str, Any]:
+    """`dsomgnn fit RECIPE --run DIR`, from Python."""
+    from dsomgnn.recipe import load_recipe
+
+    recipe_path = Path(recipe_path)
+    job = build(load_recipe(recipe_path, changes), recipe_path.parent)
+    return fit(job, Run.create(Path(run_path), recipe_path))

@@ -1,0 +1,121 @@
+"""One phase of a run: epochs, validation, early stop, checkpoints; it goes on from where a killed run stood.
+
+Every epoch is seeded by (seed, phase, epoch), so a resumed run repeats what the killed one would have done: that
+seed is the whole random state, and checkpoints are taken between epochs.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from torch import Tensor, nn
+
+from dsomgnn.distill.agent import Agent
+from dsomgnn.optimise import Optimisers, load_optimiser, optimiser_state, scoped
+from dsomgnn.progress import Progress
+from dsomgnn.recipe import Training
+from dsomgnn.run import CHECKPOINT, Run, load_into
+from dsomgnn.sampling import seed_all
+
+SAVE_EVERY = 2.0  # seconds between checkpoints, at the least
+
+
+@dataclass
+class Standing:
+    """How far a phase has come."""
+
+    epoch: int = 0
+    best_mrr: float = -1.0
+    best_epoch: int = 0
+    seconds: float = 0.0
+    baseline: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass
+class Phase:
+    """What is trained: a model with its optimisers, and the agent where there is one.
+
+    `run_epoch(epoch)` trains one epoch and returns what to log; `validate()` returns the validation MRR.
+    """
+
+    number: int
+    name: str
+    model: nn.Module
+    optimisers: Optimisers
+    settings: Training
+    run_epoch: Callable[[int], dict[str, Any]]
+    validate: Callable[[], float]
+    agent: Agent | None = None
+
+    def modules(self) -> dict[str, nn.Module]:
+        return {"model": self.model, **({"policy": self.agent.policy} if self.agent else {})}
+
+
+def train(phase: Phase, run: Run, seed: int, progress: Progress) -> tuple[dict[str, dict[str, Tensor]], Standing]:
+    """Train to the end or the early stop; the best state of each module, and how it went."""
+    standing, best = Standing(), _copy(phase)
+    if (run.path / CHECKPOINT).exists():
+        standing, best = _resume(phase, run) or (standing, best)
+    settings = phase.settings
+    saved = time.monotonic()
+    progress.start(phase.name, settings.epochs, standing.epoch)
+    while standing.epoch < settings.epochs and not _stale(standing, settings):
+        started = time.monotonic()
+        epoch = standing.epoch + 1
+        seed_all(seed, phase.number, epoch)
+        phase.model.train()
+        event = phase.run_epoch(epoch)
+        if epoch % settings.validate_every == 0 or epoch == settings.epochs:
+            phase.model.eval()
+            event["valid_mrr"] = phase.validate()
+            if event["valid_mrr"] > standing.best_mrr:
+                standing.best_mrr, standing.best_epoch, best = event["valid_mrr"], epoch, _copy(phase)
+        standing.epoch = epoch
+        standing.seconds += time.monotonic() - started
+        run.log({"event": "epoch", "phase": phase.name, "epoch": epoch, **event})
+        progress.epoch(epoch, {**event, "best": max(standing.best_mrr, 0.0)})
+        if time.monotonic() - saved > SAVE_EVERY:
+            _save(phase, run, standing, best)
+            saved = time.monotonic()
+    progress.stop()
+    return best, standing
+
+
+def _stale(standing: Standing, settings: Training) -> bool:
+    """Whether the last `patience` validations brought nothing better."""
+    return standing.best_epoch > 0 and standing.epoch - standing.best_epoch >= settings.patience * settings.validate_every
+
+
+def _copy(phase: Phase) -> dict[str, dict[str, Tensor]]:
+    return {name: {k: v.detach().clone() for k, v in m.state_dict().items()} for name, m in phase.modules().items()}
+
+
+def _save(phase: Phase, run: Run, standing: Standing, best: Mapping[str, Mapping[str, Tensor]]) -> None:
+    tensors = {f"best.{name}.{k}": v for name, state in best.items() for k, v in state.items()}
+    tensors |= {f"now.{name}.{k}": v for name, m in phase.modules().items() for k, v in m.state_dict().items()}
+    tensors |= {f"optimisers.{k}": v for k, v in phase.optimisers.state().items()}
+    if phase.agent:
+        tensors |= {f"agent.{k}": v for k, v in optimiser_state(phase.agent.optimiser).items()}
+        standing.baseline = asdict(phase.agent.baseline)
+    run.write_tensors(CHECKPOINT, tensors, {"phase": phase.name, "log": run.log_size(), **asdict(standing)})
+
+
+def _resume(phase: Phase, run: Run) -> tuple[Standing, dict[str, dict[str, Tensor]]] | None:
+    """The standing and best states of the checkpoint, with the modules put back; None where it is another phase's."""
+    tensors, meta = run.read_tensors(CHECKPOINT)
+    where = str(run.path / CHECKPOINT)
+    if meta.pop("phase") != phase.name:
+        return None
+    run.cut_log(meta.pop("log"))
+    for name, module in phase.modules().items():
+        load_into(module, scoped(tensors, f"now.{name}."), where)
+    phase.optimisers.load(scoped(tensors, "optimisers."))
+    standing = Standing(**meta)
+    if phase.agent:
+        load_optimiser(phase.agent.optimiser, scoped(tensors, "agent."))
+        for key, value in standing.baseline.items():
+            setattr(phase.agent.baseline, key, value)
+    return standing, {name: scoped(tensors, f"best.{name}.") for name in phase.modules()}

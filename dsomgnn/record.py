@@ -1,0 +1,84 @@
+"""record.json: what a run was made of, so that its figures can be traced and made again."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import platform
+import subprocess
+from datetime import datetime, timezone
+from typing import Any
+
+import torch
+
+from dsomgnn import __version__
+from dsomgnn.build import PACKAGE, Job
+
+
+def versions() -> dict[str, str]:
+    names = ("torch", "dgl", "numpy", "scipy", "scikit-learn", "safetensors")
+    found = {name: importlib.metadata.version(name) for name in names}
+    return {"dsomgnn": __version__, "python": platform.python_version(), **found}
+
+
+def git_commit() -> str | None:
+    """The commit of the checkout that this package runs from, "+" where it was changed since; None outside one."""
+
+    def git(*words: str) -> str:
+        command = ["git", "-C", str(PACKAGE.parent), *words]
+        return subprocess.run(command, capture_output=True, text=True, check=True, timeout=10).stdout.strip()
+
+    try:
+        if not (PACKAGE.parent / ".git").exists():
+            return None
+        return git("rev-parse", "HEAD") + ("+" if git("status", "--porcelain", "--", "dsomgnn") else "")
+    except (OSError, subprocess.SubprocessError):
+        return None
+
+
+def modalities_used(job: Job) -> dict[str, Any]:
+    """Per feature that a teacher reads: where it came from and how many entities have it."""
+    return {
+        name: {
+            "source": job.recipe.features[name].source,
+            "encoder": job.recipe.features[name].encoder,
+            "dim": feature.dim,
+            "present": int(feature.present.sum()),
+            "entities": job.dataset.num_entities,
+        }
+        for name, feature in job.mkg.features.items()
+    }
+
+
+def start_record(job: Job) -> dict[str, Any]:
+    data = job.dataset
+    return {
+        "finished": False,
+        "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
+        "recipe_sha256": job.recipe.sha256(),
+        "seed": job.recipe.seed,
+        "policy": job.recipe.distill.policy,
+        "git_commit": git_commit(),
+        "versions": versions(),
+        "device": str(job.device) if job.device.type == "cpu" else torch.cuda.get_device_name(job.device),
+        "threads": torch.get_num_threads(),
+        "data": {
+            "name": data.name,
+            "folder": str(data.folder.resolve()),
+            "sha256": data.sha256,
+            "entities": data.num_entities,
+            "relations": data.num_relations,
+            "train": len(data.train),
+            "valid": len(data.valid),
+            "test": len(data.test),
+            "warnings": list(data.warnings),
+        },
+        "modalities": modalities_used(job),
+        "teacher_train_triples": len(job.teacher_mkg.train),
+        "selection": "validation MRR, filtered with train, valid and test, ties realistic",
+        "phases": {},
+    }
+
+
+def finished_record(record: dict[str, Any]) -> None:
+    record["finished"] = True
+    record["seconds"] = round(sum(phase["seconds"] for phase in record["phases"].values()), 3)

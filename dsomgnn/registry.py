@@ -1,0 +1,96 @@
+"""Encoders by name: shipped ones, entry points, "package.module:Class", "file.py:Class" beside the recipe."""
+
+from __future__ import annotations
+
+import importlib
+import importlib.util
+import inspect
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from dsomgnn.errors import PluginError, nearest
+
+GROUP = "dsomgnn.encoders"
+SHIPPED = {
+    "lookup": "dsomgnn.models.encoders:Lookup",
+    "compgcn": "dsomgnn.models.encoders:CompGCN",
+    "rgcn": "dsomgnn.models.encoders:RGCN",
+}
+
+
+def plugin_file(spec: str, folder: Path) -> Path | None:
+    """The file behind "file.py:Class", or None for the other forms."""
+    file, colon, _ = spec.rpartition(":")
+    return folder / file if colon and file.endswith(".py") else None
+
+
+def load_class(spec: str, folder: Path) -> type:
+    """The encoder class that `spec` names; files are looked for in `folder`. Raises PluginError."""
+    if ":" not in spec:
+        spec = _registered(spec)
+    module_name, _, class_name = spec.rpartition(":")
+    file = plugin_file(spec, folder)
+    module = _import(spec, file, module_name)
+    found = getattr(module, class_name, None)
+    if not inspect.isclass(found):
+        classes = [n for n, c in vars(module).items() if inspect.isclass(c) and c.__module__ == module.__name__]
+        raise PluginError(f'{file or module_name}: no class "{class_name}".{nearest(class_name, classes)}')
+    return found
+
+
+def _registered(name: str) -> str:
+    if name in SHIPPED:
+        return SHIPPED[name]
+    others = {point.name: point.value for point in entry_points(group=GROUP)}
+    if name in others:
+        return others[name]
+    raise PluginError(
+        f'unknown encoder "{name}".{nearest(name, [*SHIPPED, *others])} One of your own is "file.py:Class" (beside the '
+        'recipe) or "package.module:Class".'
+    )
+
+
+def _import(spec: str, file: Path | None, module_name: str) -> Any:
+    try:
+        if file is None:
+            return importlib.import_module(module_name)
+        if not file.is_file():
+            raise PluginError(f"{file}: no such file (encoder {spec})")
+        name = f"dsomgnn_plugin_{file.stem}_{abs(hash(file.resolve()))}"
+        if name in sys.modules:
+            return sys.modules[name]
+        found = importlib.util.spec_from_file_location(name, file)
+        assert found is not None and found.loader is not None
+        module = importlib.util.module_from_spec(found)
+        sys.modules[name] = module
+        found.loader.exec_module(module)
+        return module
+    except PluginError:
+        raise
+    except Exception as error:
+        if file is not None:
+            sys.modules.pop(f"dsomgnn_plugin_{file.stem}_{abs(hash(file.resolve()))}", None)
+        raise PluginError(f"encoder {spec} cannot be imported: {type(error).__name__}: {error}") from error
+
+
+def make_encoder(
+    spec: str, folder: Path, num_relations: int, in_dim: int, out_dim: int, num_layers: int, options: dict[str, Any]
+) -> Any:
+    """An encoder for `num_relations` (2R) relations; `num_layers` is passed where the constructor names it."""
+    cls = load_class(spec, folder)
+    known = list(inspect.signature(cls).parameters)
+    free = [name for name in known if name not in ("num_relations", "in_dim", "out_dim", "num_layers", "options")]
+    takes_any = any(p.kind is p.VAR_KEYWORD for p in inspect.signature(cls).parameters.values())
+    for name in options:
+        if name not in free and not takes_any:
+            raise PluginError(f'encoder {spec} has no option "{name}".{nearest(name, free)}')
+    extra = {"num_layers": num_layers} if "num_layers" in known else {}
+    try:
+        encoder = cls(num_relations, in_dim, out_dim, **extra, **options)
+    except Exception as error:
+        raise PluginError(f"encoder {spec} cannot be made: {type(error).__name__}: {error}") from error
+    if not callable(getattr(encoder, "forward", None)) or not hasattr(encoder, "parameters"):
+        raise PluginError(f"encoder {spec} is not a torch.nn.Module")
+    return encoder

@@ -1,0 +1,154 @@
+"""A run folder: what a run was made of, how it went, and its models; every write is whole or not at all.
+
+    recipe.toml (resolved)  record.json  metrics.jsonl  entities.tsv  relations.tsv
+    student.safetensors  teachers/NAME.safetensors  policy.safetensors  checkpoint.safetensors (while it runs)
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+from collections.abc import Callable, Mapping
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import tomli_w
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from dsomgnn.data.triples import Dataset, Vocabulary
+from dsomgnn.errors import CheckpointError, nearest
+from dsomgnn.recipe import Recipe
+
+CHECKPOINT = "checkpoint.safetensors"
+FORMAT = "dsomgnn-1"
+
+
+class Run:
+    def __init__(self, path: Path):
+        self.path = path
+
+    @classmethod
+    def create(cls, path: Path | None, recipe_path: Path) -> Run:
+        """A new folder: `path`, or runs/<recipe>-<date>-<n>. Raises CheckpointError where it holds a run already."""
+        if path is None:
+            stem = f"{recipe_path.stem}-{date.today().isoformat()}"
+            number = 1
+            while (path := Path("runs") / f"{stem}-{number}").exists():
+                number += 1
+        if (path / "record.json").exists():
+            raise CheckpointError(
+                f"{path}: holds a run already. Go on with it: dsomgnn fit --resume {path}; or name another folder."
+            )
+        try:
+            (path / "teachers").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CheckpointError(f"{path}: cannot be made: {error.strerror}") from None
+        return cls(path)
+
+    @classmethod
+    def open(cls, path: Path) -> Run:
+        """An existing folder. Raises CheckpointError where it is none."""
+        if not (path / "record.json").is_file():
+            beside = [str(p.parent) for p in path.parent.glob("*/record.json")] if path.parent.is_dir() else []
+            raise CheckpointError(f"{path}: no run here (no record.json).{nearest(str(path), beside)}")
+        return cls(path)
+
+    def write_json(self, name: str, content: Any) -> None:
+        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        self._atomic(name, lambda p: p.write_text(text, encoding="utf-8"))
+
+    def read_json(self, name: str) -> Any:
+        try:
+            return json.loads((self.path / name).read_text(encoding="utf-8"))
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f"{self.path / name}: cannot be read: {error}") from None
+
+    def write_recipe(self, recipe: Recipe, plugins: list[Path]) -> None:
+        """The resolved recipe, and beside it the files of the user's own encoders."""
+        tree = recipe.model_dump(mode="json", exclude_none=True)
+        self._atomic("recipe.toml", lambda p: p.write_text(tomli_w.dumps(tree), encoding="utf-8"))
+        for file in plugins:
+            self._atomic(file.name, lambda p, file=file: shutil.copyfile(file, p))
+
+    def write_ids(self, dataset: Dataset) -> None:
+        for name, vocabulary in (("entities.tsv", dataset.entities), ("relations.tsv", dataset.relations)):
+            self._atomic(name, lambda p, v=vocabulary: p.write_text(_id_table(v), encoding="utf-8"))
+
+    def write_tensors(self, name: str, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
+        """A safetensors file with `meta` as JSON in its header."""
+        plain = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
+        header = {"format": FORMAT, "meta": json.dumps(meta)}
+        self._atomic(name, lambda p: save_file(plain, p, metadata=header))
+
+    def read_tensors(self, name: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
+        """Tensors and `meta` of a file. Raises CheckpointError where it is missing, truncated or foreign."""
+        path = self.path / name
+        if not path.is_file():
+            raise CheckpointError(f"{path}: no such file")
+        try:
+            with safe_open(path, "pt") as file:
+                header = file.metadata() or {}
+                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+        except (SafetensorError, OSError, ValueError) as error:
+            raise CheckpointError(f"{path}: truncated or not a safetensors file ({error})") from None
+        if header.get("format") != FORMAT:
+            raise CheckpointError(f"{path}: not written by dsomgnn (format {header.get('format')!r}, not {FORMAT!r})")
+        return tensors, json.loads(header["meta"])
+
+    def log(self, event: Mapping[str, Any]) -> None:
+        try:
+            with (self.path / "metrics.jsonl").open("a", encoding="utf-8") as file:
+                file.write(json.dumps(event) + "\n")
+        except OSError as error:
+            raise CheckpointError(f"{self.path / 'metrics.jsonl'}: cannot be written: {error.strerror}") from None
+
+    def log_size(self) -> int:
+        path = self.path / "metrics.jsonl"
+        return path.stat().st_size if path.exists() else 0
+
+    def cut_log(self, size: int) -> None:
+        """Forget events after `size` bytes: what was logged after the checkpoint is about to happen again."""
+        path = self.path / "metrics.jsonl"
+        if path.exists() and path.stat().st_size > size:
+            os.truncate(path, size)
+
+    def drop(self, name: str) -> None:
+        (self.path / name).unlink(missing_ok=True)
+
+    def _atomic(self, name: str, write: Callable[[Path], Any]) -> None:
+        path = self.path / name
+        part = path.with_name(f".{path.name}.part")
+        try:
+            write(part)
+            os.replace(part, path)
+        except (OSError, SafetensorError) as error:
+            part.unlink(missing_ok=True)
+            reason = getattr(error, "strerror", None) or str(error)
+            raise CheckpointError(f"{path}: cannot be written: {reason}. The last whole file is kept.") from None
+
+
+def latest_run(folder: Path = Path("runs")) -> Path:
+    """The run that was written to last under `folder`."""
+    runs = sorted(folder.glob("*/record.json"), key=lambda p: p.stat().st_mtime)
+    if not runs:
+        raise CheckpointError(f"no run under {folder}/; make one: dsomgnn fit recipes/worldfacts.toml")
+    return runs[-1].parent
+
+
+def load_into(module: torch.nn.Module, tensors: Mapping[str, Tensor], where: str) -> None:
+    """Load a state dict; CheckpointError where names or shapes are not those of the module."""
+    try:
+        module.load_state_dict(dict(tensors))
+    except RuntimeError as error:
+        line = re.sub(r"\s+", " ", str(error))[:300]
+        raise CheckpointError(f"{where}: does not fit the recipe's model: {line}") from None
+
+
+def _id_table(vocabulary: Vocabulary) -> str:
+    return "".join(f"{i}\t{n}\n" for i, n in zip(vocabulary.ids, vocabulary.names, strict=True))
