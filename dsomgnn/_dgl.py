@@ -14,6 +14,7 @@ import os
 import sys
 import types
 from pathlib import Path
+from typing import Any
 
 GRAPHBOLT_NEEDS = ("torchdata", "pydantic", "yaml", "pandas")
 
@@ -61,8 +62,9 @@ def load() -> types.ModuleType:
     except BaseException:
         sys.modules.pop(name, None)
         raise
-    dgl.graphbolt = sys.modules[name]
+    dgl.graphbolt = sys.modules[name]  # type: ignore[attr-defined]
     return dgl
 
 
-dgl = load()
+dgl: Any = load()
+DGLGraph: Any = dgl.DGLGraph

@@ -27,7 +27,7 @@ from dsomgnn.models.fusion import FUSIONS
 from dsomgnn.models.model import Model
 from dsomgnn.models.score import SCORES
 from dsomgnn.neighbourhood import Neighbours
-from dsomgnn.recipe import FeatureRecipe, Recipe, Student, TeacherRecipe
+from dsomgnn.recipe import FeatureRecipe, Recipe
 from dsomgnn.registry import make_encoder, plugin_file
 from dsomgnn.sampling import BlockSampler, seed_all
 
@@ -67,13 +67,21 @@ class Job:
         return torch.nonzero(held[self.training.edge % n])[:, 0]
 
 
-def build(recipe: Recipe, folder: str | Path = ".", data_folder: str | Path | None = None) -> Job:
-    """Load what a recipe names; `folder` is where the recipe lies. Raises DataError, PluginError, RecipeError."""
+def build(
+    recipe: Recipe,
+    folder: str | Path = ".",
+    data_folder: str | Path | None = None,
+    with_features: bool = True,
+) -> Job:
+    """Load what a recipe names; `folder` is where the recipe lies. A student needs no features.
+
+    Raises DataError, PluginError, RecipeError.
+    """
     folder = Path(folder)
     device = pick_device(recipe.device)
     set_threads(recipe.threads)
     dataset = load_dataset(data_folder or find_dataset(recipe.data.name, folder))
-    wanted = {name for teacher in recipe.pool.values() for name in teacher.modalities}
+    wanted = {name for teacher in recipe.pool.values() for name in teacher.modalities if with_features}
     features = {n: make_feature(n, f, dataset, recipe.seed) for n, f in recipe.features.items() if n in wanted}
     mkg = MKG(dataset, features)
     return Job(recipe, folder, dataset, mkg, _without_reserve(recipe, mkg), device)
@@ -121,7 +129,9 @@ def find_dataset(name: str, folder: Path) -> Path:
     looked = "\n  ".join(dict.fromkeys(str(place) for place in places))
     variable = "" if os.environ.get("DSOMGNN_DATASETS") else "\n  ($DSOMGNN_DATASETS is not set)"
     hint = nearest(name, sorted(known))
-    raise DataError(f'data set "{name}" not found.{hint if "Did" in hint else ""} Looked for train.txt in\n  {looked}{variable}')
+    raise DataError(
+        f'data set "{name}" not found.{hint if "Did" in hint else ""} Looked for train.txt in\n  {looked}{variable}'
+    )
 
 
 def make_feature(name: str, recipe: FeatureRecipe, dataset: Dataset, seed: int) -> Feature:
@@ -192,14 +202,17 @@ def make_distiller(job: Job, student: Model, teachers: list[FrozenTeacher]) -> D
     choice: Agent | FixedChoice
     if distill.policy == "reinforce":
         width = states.width(student.relation.shape[1])
-        options = AgentOptions(
-            agent.reward, agent.baseline, agent.rows, agent.entropy, agent.lr, agent.clip
-        )
+        options = AgentOptions(agent.reward, agent.baseline, agent.rows, agent.entropy, agent.lr, agent.clip)
         choice = Agent(Policy(width, len(teachers), agent.hidden).to(job.device), options)
     else:
         choice = FixedChoice(distill.policy, [teacher.name for teacher in teachers])
     weights = LossWeights(
-        distill.gamma, distill.tau, distill.alpha, distill.beta, distill.binary, distill.neighbourhood != "none"
+        distill.gamma,
+        distill.tau,
+        distill.alpha,
+        distill.beta,
+        distill.binary,
+        distill.neighbourhood != "none",
     )
     return Distiller(
         student, teachers, job.training, neighbours, states, choice, weights, recipe.student.n3, job.reserved

@@ -62,7 +62,7 @@ def choice_report(distiller: Distiller, dataset: Dataset, batch: int = 512) -> d
     queries = distiller.training.queries[distiller.row_of]
     names = [teacher.name for teacher in distiller.teachers]
     relations = [*dataset.relations.ids, *(f"inverse:{r}" for r in dataset.relations.ids)]
-    report = {"overall": _means(p, names), "empty": torch.cat(empty).mean().item()}
+    report: dict[str, Any] = {"overall": _means(p, names), "empty": torch.cat(empty).mean().item()}
     report["relations"] = _grouped(p, names, queries[:, 1], relations)
     if dataset.entities.kinds is not None:
         kinds = sorted(set(dataset.entities.kinds))

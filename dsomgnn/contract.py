@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,11 @@ def check_encoder(spec: str, folder: Path, num_layers: int, options: dict[str, A
         broken = _shape(spec, _forward(spec, encoder, layers, x), seeds)
         if broken:
             raise PluginError(broken)
-        problems = [*_gradients(encoder, layers, x), *_empty(spec, encoder, layers, x), *_reload(encoder, twin, layers, x)]
+        problems = [
+            *_gradients(encoder, layers, x),
+            *_empty(spec, encoder, layers, x),
+            *_reload(encoder, twin, layers, x),
+        ]
         if problems:
             raise PluginError(f"encoder {spec} breaks the contract:\n  " + "\n  ".join(problems))
         return _relations(encoder, layers, x)
@@ -40,7 +45,7 @@ def tiny_layers(num_layers: int) -> list[Layer]:
     """Layers over 12 nodes, each with fewer destinations than the one before."""
     sizes = [max(2, NODES - 3 * i) for i in range(num_layers + 1)]
     layers = []
-    for source, destination in zip(sizes[:-1], sizes[1:], strict=True):
+    for source, destination in pairwise(sizes):
         src = torch.arange(3 * source) % source
         dst = torch.arange(3 * source) * 5 % destination
         layers.append(Layer(src, dst, torch.arange(3 * source) % RELATIONS, torch.arange(source), destination))

@@ -97,7 +97,10 @@ def fit_epoch(
         loss = model.loss(batch.to(device), settings.n3)
         optimisers.step(loss)
         total += loss.detach() * len(batch.row)
-    return {"loss": total.item() / training.num_triples, "rows_per_second": len(training) / (time.monotonic() - started)}
+    return {
+        "loss": total.item() / training.num_triples,
+        "rows_per_second": len(training) / (time.monotonic() - started),
+    }
 
 
 def distil(job: Job, run: Run, record: dict, teachers: list[FrozenTeacher], progress: Progress) -> None:
@@ -171,7 +174,9 @@ def _finish(run: Run, record: dict, name: str, standing: Standing, **extra: Any)
     run.drop(CHECKPOINT)
 
 
-def fit_recipe(recipe_path: str | Path, run_path: str | Path, changes: list[str] | tuple[str, ...] = ()) -> dict[str, Any]:
+def fit_recipe(
+    recipe_path: str | Path, run_path: str | Path, changes: list[str] | tuple[str, ...] = ()
+) -> dict[str, Any]:
     """`dsomgnn fit RECIPE --run DIR`, from Python."""
     from dsomgnn.recipe import load_recipe
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from dsomgnn._dgl import dgl
+from dsomgnn._dgl import DGLGraph, dgl
 
 
 @dataclass(frozen=True)
@@ -29,7 +29,7 @@ class Layer:
         return len(self.nodes)
 
     @property
-    def block(self) -> dgl.DGLGraph:
+    def block(self) -> DGLGraph:
         """The same layer as a DGL block, for dgl.nn modules (on CPU, or with a CUDA build of DGL)."""
         return dgl.create_block((self.src, self.dst), self.num_src, self.num_dst, device=self.src.device)
 

@@ -54,9 +54,7 @@ class Neighbours:
 
     def _sampled(self, queries: Tensor, row: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         start = torch.repeat_interleave(queries[:, 0], self.walks)
-        nodes, edges, _ = dgl.sampling.random_walk(
-            self.mkg.homogeneous, start, length=self.hops, return_eids=True
-        )
+        nodes, edges, _ = dgl.sampling.random_walk(self.mkg.homogeneous, start, length=self.hops, return_eids=True)
         owner = torch.repeat_interleave(torch.arange(len(queries)), self.walks)
         own = Own(queries, row, target, self.mkg)
         open_walk = torch.ones(len(start), dtype=torch.bool)

@@ -86,7 +86,9 @@ def train(phase: Phase, run: Run, seed: int, progress: Progress) -> tuple[dict[s
 
 def _stale(standing: Standing, settings: Training) -> bool:
     """Whether the last `patience` validations brought nothing better."""
-    return standing.best_epoch > 0 and standing.epoch - standing.best_epoch >= settings.patience * settings.validate_every
+    return (
+        standing.best_epoch > 0 and standing.epoch - standing.best_epoch >= settings.patience * settings.validate_every
+    )
 
 
 def _copy(phase: Phase) -> dict[str, dict[str, Tensor]]:

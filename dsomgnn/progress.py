@@ -29,7 +29,11 @@ class Progress:
     def start(self, phase: str, epochs: int, done: int) -> None:
         self.phase, self.total, self.started, self.first = phase, epochs, time.monotonic(), done
         if self.live:
-            columns = TextColumn("{task.description}"), BarColumn(20), TextColumn("{task.completed}/{task.total}")
+            columns = (
+                TextColumn("{task.description}"),
+                BarColumn(20),
+                TextColumn("{task.completed}/{task.total}"),
+            )
             left = TextColumn("left"), TimeRemainingColumn()
             self.bar = Bar(*columns, TextColumn("{task.fields[facts]}"), *left, console=self.console)
             self.task = self.bar.add_task(phase, total=epochs, completed=done, facts="")

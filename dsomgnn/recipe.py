@@ -134,16 +134,21 @@ class Recipe(Section):
         for name, teacher in self.teachers.items():
             for modality in teacher.modalities:
                 if modality not in self.features:
-                    raise _Named(f"teachers.{name}.modalities",
-                                 f'no [features.{modality}].{nearest(modality, self.features)}')
+                    raise _NamedError(
+                        f"teachers.{name}.modalities",
+                        f"no [features.{modality}].{nearest(modality, self.features)}",
+                    )
             if not teacher.modalities and not teacher.structure:
-                raise _Named(f"teachers.{name}", "has neither structure nor modalities")
+                raise _NamedError(f"teachers.{name}", "has neither structure nor modalities")
         policy = self.distill.policy
         kinds = ["reinforce", "all", "random", "none", *(f"single:{name}" for name in self.teachers)]
         if policy not in kinds:
-            raise _Named("distill.policy", f'unknown policy "{policy}".{nearest(policy, kinds)}')
+            raise _NamedError("distill.policy", f'unknown policy "{policy}".{nearest(policy, kinds)}')
         if policy != "none" and not self.teachers:
-            raise _Named("distill.policy", f'"{policy}" needs at least one [teachers.NAME]; without teachers say "none"')
+            raise _NamedError(
+                "distill.policy",
+                f'"{policy}" needs at least one [teachers.NAME]; without teachers say "none"',
+            )
         return self
 
     @property
@@ -166,7 +171,7 @@ class Recipe(Section):
         return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
 
 
-class _Named(ValueError):
+class _NamedError(ValueError):
     """A ValueError that knows the dotted key it is about."""
 
     def __init__(self, key: str, message: str):
@@ -238,9 +243,9 @@ def _tuples(value: Any) -> Any:
 
 def _message(error: Any, origin: dict[str, str], path: str) -> str:
     cause = error.get("ctx", {}).get("error")
-    key = cause.key if isinstance(cause, _Named) else ".".join(map(str, error["loc"]))
+    key = cause.key if isinstance(cause, _NamedError) else ".".join(map(str, error["loc"]))
     where = line_of(key, origin) or path
-    if isinstance(cause, _Named):
+    if isinstance(cause, _NamedError):
         return f"{where}: {key}: {cause}"
     if error["type"] == "extra_forbidden":
         return f'{where}: unknown key "{key}".{_near_key(key)}'

@@ -62,7 +62,8 @@ def _import(spec: str, file: Path | None, module_name: str) -> Any:
         if name in sys.modules:
             return sys.modules[name]
         found = importlib.util.spec_from_file_location(name, file)
-        assert found is not None and found.loader is not None
+        if found is None or found.loader is None:
+            raise PluginError(f"{file}: not a Python file")
         module = importlib.util.module_from_spec(found)
         sys.modules[name] = module
         found.loader.exec_module(module)
@@ -76,7 +77,13 @@ def _import(spec: str, file: Path | None, module_name: str) -> Any:
 
 
 def make_encoder(
-    spec: str, folder: Path, num_relations: int, in_dim: int, out_dim: int, num_layers: int, options: dict[str, Any]
+    spec: str,
+    folder: Path,
+    num_relations: int,
+    in_dim: int,
+    out_dim: int,
+    num_layers: int,
+    options: dict[str, Any],
 ) -> Any:
     """An encoder for `num_relations` (2R) relations; `num_layers` is passed where the constructor names it."""
     cls = load_class(spec, folder)

@@ -1,7 +1,7 @@
 """A run folder: what a run was made of, how it went, and its models; every write is whole or not at all.
 
-    recipe.toml (resolved)  record.json  metrics.jsonl  entities.tsv  relations.tsv
-    student.safetensors  teachers/NAME.safetensors  policy.safetensors  checkpoint.safetensors (while it runs)
+recipe.toml (resolved)  record.json  metrics.jsonl  entities.tsv  relations.tsv
+student.safetensors  teachers/NAME.safetensors  policy.safetensors  checkpoint.safetensors (while it runs)
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import re
 import shutil
 from collections.abc import Callable, Mapping
 from datetime import date
+from functools import partial
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -36,11 +38,7 @@ class Run:
     @classmethod
     def create(cls, path: Path | None, recipe_path: Path) -> Run:
         """A new folder: `path`, or runs/<recipe>-<date>-<n>. Raises CheckpointError where it holds a run already."""
-        if path is None:
-            stem = f"{recipe_path.stem}-{date.today().isoformat()}"
-            number = 1
-            while (path := Path("runs") / f"{stem}-{number}").exists():
-                number += 1
+        path = path or _free_path(f"{recipe_path.stem}-{date.today().isoformat()}")
         if (path / "record.json").exists():
             raise CheckpointError(
                 f"{path}: holds a run already. Go on with it: dsomgnn fit --resume {path}; or name another folder."
@@ -61,7 +59,7 @@ class Run:
 
     def write_json(self, name: str, content: Any) -> None:
         text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
-        self._atomic(name, lambda p: p.write_text(text, encoding="utf-8"))
+        self._atomic(name, partial(_write_text, text))
 
     def read_json(self, name: str) -> Any:
         try:
@@ -72,13 +70,14 @@ class Run:
     def write_recipe(self, recipe: Recipe, plugins: list[Path]) -> None:
         """The resolved recipe, and beside it the files of the user's own encoders."""
         tree = recipe.model_dump(mode="json", exclude_none=True)
-        self._atomic("recipe.toml", lambda p: p.write_text(tomli_w.dumps(tree), encoding="utf-8"))
+        self._atomic("recipe.toml", partial(_write_text, tomli_w.dumps(tree)))
         for file in plugins:
-            self._atomic(file.name, lambda p, file=file: shutil.copyfile(file, p))
+            self._atomic(file.name, partial(shutil.copyfile, file))
 
     def write_ids(self, dataset: Dataset) -> None:
         for name, vocabulary in (("entities.tsv", dataset.entities), ("relations.tsv", dataset.relations)):
-            self._atomic(name, lambda p, v=vocabulary: p.write_text(_id_table(v), encoding="utf-8"))
+            table = _id_table(vocabulary)
+            self._atomic(name, partial(_write_text, table))
 
     def write_tensors(self, name: str, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
         """A safetensors file with `meta` as JSON in its header."""
@@ -133,6 +132,10 @@ class Run:
             raise CheckpointError(f"{path}: cannot be written: {reason}. The last whole file is kept.") from None
 
 
+def _free_path(stem: str) -> Path:
+    return next(path for n in count(1) if not (path := Path("runs") / f"{stem}-{n}").exists())
+
+
 def latest_run(folder: Path = Path("runs")) -> Path:
     """The run that was written to last under `folder`."""
     runs = sorted(folder.glob("*/record.json"), key=lambda p: p.stat().st_mtime)
@@ -148,6 +151,10 @@ def load_into(module: torch.nn.Module, tensors: Mapping[str, Tensor], where: str
     except RuntimeError as error:
         line = re.sub(r"\s+", " ", str(error))[:300]
         raise CheckpointError(f"{where}: does not fit the recipe's model: {line}") from None
+
+
+def _write_text(text: str, path: Path) -> None:
+    path.write_text(text, encoding="utf-8")
 
 
 def _id_table(vocabulary: Vocabulary) -> str:

@@ -8,7 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from dsomgnn._dgl import dgl
+from dsomgnn._dgl import DGLGraph, dgl
 from dsomgnn.data.mkg import MKG
 from dsomgnn.layer import Layer
 
@@ -53,7 +53,7 @@ class BlockSampler:
         self._hidden[at] = False
         return layers
 
-    def _layer(self, block: dgl.DGLGraph, hidden: Tensor | None = None) -> Layer:
+    def _layer(self, block: DGLGraph, hidden: Tensor | None = None) -> Layer:
         src, dst = block.edges()
         edge = block.edata[dgl.EID]
         layer = Layer(src, dst, self.relation[edge], block.srcdata[dgl.NID], block.num_dst_nodes())

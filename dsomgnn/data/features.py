@@ -104,7 +104,9 @@ def _read_array(path: Path) -> np.ndarray:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"{path}: cannot be read as a plain {path.suffix} array: {reason}") from None
     if array.ndim != 2 or not np.issubdtype(array.dtype, np.number):
-        raise DataError(f"{path}: holds {array.dtype} of shape {array.shape}, expected numbers of shape (rows, columns)")
+        raise DataError(
+            f"{path}: holds {array.dtype} of shape {array.shape}, expected numbers of shape (rows, columns)"
+        )
     return array.astype(np.float32)
 
 

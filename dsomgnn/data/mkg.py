@@ -8,7 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from dsomgnn._dgl import dgl
+from dsomgnn._dgl import DGLGraph, dgl
 from dsomgnn.data.features import Feature
 from dsomgnn.data.triples import Dataset, directed
 
@@ -53,7 +53,7 @@ class MKG:
         names = list(self.dataset.relations.ids)
         return names + [INVERSE + name for name in names]
 
-    def graph(self) -> dgl.DGLGraph:
+    def graph(self) -> DGLGraph:
         """Heterogeneous: one canonical edge type ("entity", relation, "entity") per relation and reciprocal.
 
         Node data: `NAME` (N, d) and `NAME_present` (N,) per modality.
@@ -74,7 +74,7 @@ class MKG:
         return graph
 
     @cached_property
-    def homogeneous(self) -> dgl.DGLGraph:
+    def homogeneous(self) -> DGLGraph:
         """The same edges as one type, in the order of `edges`, with the relation as edge data "relation".
 
         Sampling 1,070 edge types costs hundreds of times what sampling one does, so samplers use this view.

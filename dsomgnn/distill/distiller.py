@@ -122,7 +122,7 @@ class Distiller:
         if not len(rows) or self.weights.gamma == 0:
             return view.logits.new_zeros(())
         soft = mix(self._soft_labels(view.batch, rows), weight[rows])
-        inside = inside_mask(view.near, tuple(view.logits.shape), view.logits.device)[rows]
+        inside = inside_mask(view.near, view.logits)[rows]
         loss = distillation(view.logits[rows], soft, inside, self.weights)
         return self.weights.gamma * (loss * number[rows]).sum() / len(view.batch.row)
 
@@ -133,9 +133,10 @@ class Distiller:
 
     def agent_step(self) -> Rollout | None:
         """Teach the agent on some of the rewarded triples; None where there is no agent."""
-        if isinstance(self.choice, FixedChoice):
+        agent = self.choice
+        if isinstance(agent, FixedChoice):
             return None
-        position = self.rewarded[torch.randint(len(self.rewarded), (self.choice.options.rows,))]
+        position = self.rewarded[torch.randint(len(self.rewarded), (agent.options.rows,))]
         queries, row = self.row_of[position].unique(return_inverse=True)
         with torch.no_grad():
             view = self.view(self.training.at(queries))
@@ -144,11 +145,11 @@ class Distiller:
             log_probs = self._soft_labels(view.batch, torch.arange(len(view.logits)))[:, row]
         target = self.training.target[position].to(row.device)
         logits = view.logits[row]
-        inside = inside_mask(view.near, tuple(view.logits.shape), row.device)[row]
+        inside = inside_mask(view.near, view.logits)[row]
 
         def delta(action: Tensor) -> Tensor:
-            if self.choice.options.reward == "improvement":
+            if agent.options.reward == "improvement":
                 return improvement(logits, log_probs, action, target, inside, self.weights)
             return log_probability_gain(logits, log_probs, action, target, self.weights.tau)
 
-        return self.choice.learn(state, self._mask(view)[row], delta)
+        return agent.learn(state, self._mask(view)[row], delta)

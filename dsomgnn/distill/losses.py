@@ -68,8 +68,9 @@ def _group_kl(log_p: Tensor, log_u: Tensor, group: Tensor) -> Tensor:
     return (log_p.exp() * (log_p - log_u) * group).sum(1)
 
 
-def inside_mask(neighbours: Neighbourhood, shape: tuple[int, int], device: torch.device) -> Tensor:
-    mask = torch.zeros(shape, dtype=torch.bool, device=device)
+def inside_mask(neighbours: Neighbourhood, like: Tensor) -> Tensor:
+    """Mask (B, N) of the neighbours, for scores of that shape."""
+    mask = torch.zeros_like(like, dtype=torch.bool)
     mask[neighbours.row, neighbours.node] = True
     return mask
 

@@ -11,9 +11,10 @@ class Policy(nn.Module):
 
     def __init__(self, state_dim: int, num_teachers: int, hidden: int = 128):
         super().__init__()
-        self.net = nn.Sequential(nn.Linear(state_dim, hidden), nn.ReLU(), nn.Linear(hidden, num_teachers))
-        nn.init.zeros_(self.net[2].weight)
-        nn.init.zeros_(self.net[2].bias)
+        last = nn.Linear(hidden, num_teachers)
+        nn.init.zeros_(last.weight)
+        nn.init.zeros_(last.bias)
+        self.net = nn.Sequential(nn.Linear(state_dim, hidden), nn.ReLU(), last)
 
     def forward(self, state: Tensor) -> Tensor:
         """Logits (B, K) of choosing each teacher."""

@@ -91,7 +91,11 @@ class StateBuilder:
         state = state[row]
         if not self.target_features:
             return state
-        extra = [self.cache.log_target[position] / 5, self.cache.reciprocal_rank[position], log_u_target[:, None] / 5]
+        extra = [
+            self.cache.log_target[position] / 5,
+            self.cache.reciprocal_rank[position],
+            log_u_target[:, None] / 5,
+        ]
         return torch.cat([state, *extra], 1).detach()
 
 

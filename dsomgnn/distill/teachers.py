@@ -62,15 +62,19 @@ def freeze(
 
 def speaks(model: Model) -> Tensor:
     """Whether a modality of the model is present for an entity, (N,); a model of structure alone speaks of all."""
-    masks = [getattr(model.fusion, f"mask_{name}") for name in model.fusion.project]
-    return torch.stack(masks).any(0) if masks else torch.ones(len(model.fusion.mask_structure), dtype=torch.bool)
+    fusion = model.fusion
+    masks = [fusion.get_buffer(f"mask_{name}") for name in fusion.project]
+    return torch.stack(masks).any(0) if masks else torch.ones_like(fusion.get_buffer("mask_structure"))
 
 
 def fit_temperature(teacher: FrozenTeacher, triples: Tensor, num_relations: int, most: int = 2048) -> float:
     """The temperature of the least cross entropy on held-out triples (n, 3), both directions."""
     triples = triples[torch.linspace(0, len(triples) - 1, min(most, len(triples))).long()].to(teacher.entities.device)
     head, relation, tail = triples.unbind(1)
-    sides = [(torch.stack([head, relation], 1), tail), (torch.stack([tail, relation + num_relations], 1), head)]
+    sides = [
+        (torch.stack([head, relation], 1), tail),
+        (torch.stack([tail, relation + num_relations], 1), head),
+    ]
     scores = [(teacher.logits(queries), target) for queries, target in sides]
 
     def loss(log_temperature: float) -> float:

@@ -8,6 +8,7 @@ layers, outermost first, and the sources' vectors (layers[0].num_src, in_dim); i
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -39,9 +40,9 @@ class CompGCN(nn.Module):
     def __init__(self, num_relations: int, in_dim: int, out_dim: int, num_layers: int = 1, dropout: float = 0.1):
         super().__init__()
         widths = [in_dim] * num_layers + [out_dim]
-        self.half = num_relations // 2
+        self.num_forward = num_relations // 2
         self.relation = nn.Parameter(1 + 0.1 * torch.randn(num_relations, in_dim))
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(pairwise(widths))
         self.forth = nn.ModuleList(near_zero(nn.Linear(a, b, bias=False)) for a, b in pairs)
         self.back = nn.ModuleList(near_zero(nn.Linear(a, b, bias=False)) for a, b in pairs)
         self.loop = nn.ModuleList(near_zero(nn.Linear(a, b)) for a, b in pairs)
@@ -52,7 +53,7 @@ class CompGCN(nn.Module):
         last = len(layers) - 1
         for i, (layer, forth, back, loop) in enumerate(zip(layers, self.forth, self.back, self.loop, strict=True)):
             messages = x[layer.src] * self.relation[layer.etype]
-            reciprocal = (layer.etype >= self.half)[:, None]
+            reciprocal = (layer.etype >= self.num_forward)[:, None]
             own = x[: layer.num_dst]
             new = forth(layer.mean(messages * ~reciprocal)) + back(layer.mean(messages * reciprocal)) + loop(own)
             x = (self.resize(own) if i == last else own) + self.dropout(new)
@@ -68,7 +69,7 @@ class RGCN(nn.Module):
     def __init__(self, num_relations: int, in_dim: int, out_dim: int, num_layers: int = 1, bases: int = 8):
         super().__init__()
         widths = [in_dim] * num_layers + [out_dim]
-        pairs = list(zip(widths[:-1], widths[1:], strict=True))
+        pairs = list(pairwise(widths))
         self.share = nn.ParameterList(torch.randn(num_relations, bases) / bases**0.5 for _ in pairs)
         self.basis = nn.ModuleList(near_zero(nn.Linear(a * bases, b, bias=False)) for a, b in pairs)
         self.loop = nn.ModuleList(near_zero(nn.Linear(a, b)) for a, b in pairs)

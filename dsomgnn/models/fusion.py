@@ -32,31 +32,37 @@ class Fusion(nn.Module):
         init: float = 1e-3,
     ):
         super().__init__()
-        self.parts, self.structure_dropout = parts, structure_dropout
+        self.parts, self.structure_dropout, self.ranks = parts, structure_dropout, (rank, modality_rank)
         self.names = ([STRUCTURE] if structure else []) + list(features)
-        self.table = nn.Parameter(init * torch.randn(len(structured), rank * parts)) if structure else None
+        self.table: nn.Parameter | None = None
+        if structure:
+            self.table = nn.Parameter(init * torch.randn(len(structured), rank * parts))
         self.project = nn.ModuleDict()
         if structure:
             self.register_buffer(f"mask_{STRUCTURE}", structured, persistent=False)
         for name, feature in features.items():
             self.register_buffer(f"mask_{name}", feature.present, persistent=False)
             self.register_buffer(f"values_{name}", feature.values, persistent=False)
-            self.project[name] = nn.Linear(feature.dim, modality_rank * parts)
-            nn.init.normal_(self.project[name].weight, std=init * 10)
-            nn.init.zeros_(self.project[name].bias)
+            project = nn.Linear(feature.dim, modality_rank * parts)
+            nn.init.normal_(project.weight, std=init * 10)
+            nn.init.zeros_(project.bias)
+            self.project[name] = project
 
     def sources(self) -> tuple[list[Tensor], list[Tensor]]:
-        """Per source its vectors (N, w), zero where absent, and its mask (N, 1) of 0 and 1."""
+        """Per source its vectors (N, w), zero where absent, and its mask (N, 1) bool."""
         vectors, masks = [], []
         for name in self.names:
             mask = self.get_buffer(f"mask_{name}")
             if name == STRUCTURE and self.training and self.structure_dropout > 0:
                 mask = mask & (torch.rand(len(mask), device=mask.device) >= self.structure_dropout)
-            value = self.table if name == STRUCTURE else self.project[name](self.get_buffer(f"values_{name}"))
-            mask = mask.to(value.dtype)[:, None]
-            vectors.append(value * mask)
-            masks.append(mask)
+            vectors.append(self._values(name) * mask[:, None])
+            masks.append(mask[:, None])
         return vectors, masks
+
+    def _values(self, name: str) -> Tensor:
+        if name == STRUCTURE and self.table is not None:
+            return self.table
+        return self.project[name](self.get_buffer(f"values_{name}"))
 
 
 class Blocks(Fusion):
@@ -64,8 +70,8 @@ class Blocks(Fusion):
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
-        widths = [p.out_features for p in self.project.values()]
-        self.width = sum(widths) + (self.table.shape[1] if self.table is not None else 0)
+        rank, modality_rank = self.ranks
+        self.width = self.parts * (len(self.project) * modality_rank + (rank if self.table is not None else 0))
 
     def forward(self) -> Tensor:
         vectors, _ = self.sources()
@@ -95,7 +101,7 @@ class Gate(Sum):
         vectors, masks = self.sources()
         logits = torch.cat([gate(v) for gate, v in zip(self.gate, vectors, strict=True)], 1)
         there = torch.cat(masks, 1)
-        weights = torch.where(there > 0, logits, -1e9).softmax(1) * there
+        weights = torch.where(there, logits, -1e9).softmax(1) * there
         return (torch.stack(vectors, 1) * weights[:, :, None]).sum(1)
 
 

@@ -32,9 +32,15 @@ def summary(ranks: Ranks, relation_names: Sequence[str], ties: str = "realistic"
     for relation in ranks.relation.unique().tolist():
         own = value[ranks.relation == relation]
         relations[relation_names[relation]] = {"mrr": own.reciprocal().mean().item(), "n": len(own)}
-    sides = {"both": torch.ones_like(ranks.side, dtype=torch.bool), "head": ranks.side == 0, "tail": ranks.side == 1}
+    sides = {
+        "both": torch.ones_like(ranks.side, dtype=torch.bool),
+        "head": ranks.side == 0,
+        "tail": ranks.side == 1,
+    }
     return {
         **{name: metrics(value[mask]) for name, mask in sides.items()},
         "relations": relations,
-        "ties": {name: ranks.by(name).reciprocal().mean().item() for name in ("optimistic", "realistic", "pessimistic")},
+        "ties": {
+            name: ranks.by(name).reciprocal().mean().item() for name in ("optimistic", "realistic", "pessimistic")
+        },
     }

@@ -67,7 +67,8 @@ def rank_triples(
     queries = torch.cat([torch.stack([head, relation], 1), torch.stack([tail, relation + num_relations], 1)])
     targets = torch.cat([tail, head])
     size = max(1, budget // (4 * 2 * num_entities))
-    optimistic, pessimistic = [], []
+    optimistic: list[Tensor] = []
+    pessimistic: list[Tensor] = []
     for start in range(0, len(queries), size):
         part = queries[start : start + size]
         scores = logits(part)

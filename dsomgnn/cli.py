@@ -1,0 +1,154 @@
+"""The command line. torch and dgl are imported inside commands only, so that help and recipe errors are instant."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated, Any, Optional
+
+import typer
+
+from dsomgnn.errors import INTERRUPTED, DsomError, RecipeError
+
+app = typer.Typer(
+    name="dsomgnn",
+    help="Multimodal knowledge graph reasoning by reinforced multimodal distillation, on DGL.",
+    epilog="Start here: dsomgnn fit recipes/worldfacts.toml, then dsomgnn rank.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+recipes_app = typer.Typer(help="Recipes that ship with dsomgnn.", no_args_is_help=True)
+app.add_typer(recipes_app, name="recipes")
+
+Changes = Annotated[
+    Optional[list[str]],  # noqa: UP045  (typer reads it on Python 3.10)
+    typer.Option("--set", metavar="KEY=VALUE", help="Change a setting, e.g. --set distill.gamma=0.5. May be repeated."),
+]
+
+
+@app.command(epilog="Example: dsomgnn fit recipes/worldfacts.toml --set seed=1 --run runs/first")
+def fit(
+    recipe: Annotated[Optional[Path], typer.Argument(help="A recipe (.toml).")] = None,  # noqa: UP045
+    run: Annotated[Path | None, typer.Option(help="Run folder [default: runs/<recipe>-<date>-<n>].")] = None,
+    changes: Changes = None,
+    resume: Annotated[Optional[Path], typer.Option(help="Go on with a stopped run.", metavar="RUN")] = None,  # noqa: UP045
+) -> None:
+    """Train teachers, then the student they teach; ends with the validation table and the next command."""
+    if (recipe is None) == (resume is None):
+        raise RecipeError("give a recipe, or --resume RUN, and not both. Example: dsomgnn fit recipes/worldfacts.toml")
+    if resume is not None and (run is not None or changes):
+        raise RecipeError("--resume takes its settings from the run folder; leave out --run and --set")
+    from dsomgnn.commands import fit_command, resume_command
+
+    if resume is not None:
+        resume_command(resume)
+    elif recipe is not None:
+        fit_command(recipe, run, changes or [])
+
+
+@app.command(epilog="Example: dsomgnn rank runs/first --model all --json metrics.json")
+def rank(
+    run: Annotated[Path | None, typer.Argument(help="Run folder [default: the latest under runs/].")] = None,
+    split: Annotated[str, typer.Option(help="test or valid.")] = "test",
+    model: Annotated[str, typer.Option(help="student, teacher:NAME or all.")] = "student",
+    ties: Annotated[Optional[str], typer.Option(help="realistic, optimistic or pessimistic.")] = None,  # noqa: UP045
+    json: Annotated[str | None, typer.Option(help="Write JSON to a file, or to stdout with -.", metavar="FILE")] = None,
+) -> None:
+    """Filtered ranks in both directions: MRR, MR, Hits@1/3/10, per side and per relation."""
+    _one_of("--split", split, ("test", "valid"))
+    _one_of("--ties", ties or "realistic", ("realistic", "optimistic", "pessimistic"))
+    from dsomgnn.commands import rank_command
+
+    rank_command(run, split, model, ties, json)
+
+
+@app.command(epilog="Example: dsomgnn check recipes/worldfacts-own-encoder.toml")
+def check(
+    recipe: Annotated[Path, typer.Argument(help="A recipe (.toml).")],
+    changes: Changes = None,
+) -> None:
+    """Check a recipe, its data and encoders without training, and estimate memory."""
+    from dsomgnn.commands import check_command
+
+    check_command(recipe, changes or [])
+
+
+@app.command()
+def doctor() -> None:
+    """Versions, threads, GPU, DGL build; what is missing and how to mend it."""
+    from dsomgnn.doctor import doctor_command
+
+    doctor_command()
+
+
+@recipes_app.command("ls")
+def recipes_ls() -> None:
+    """List the shipped recipes."""
+    for path in _shipped_recipes():
+        first = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
+        print(f"{path.name:32} {first if path.suffix == '.toml' else first.strip(chr(34))}")
+
+
+@recipes_app.command("cp", epilog="Example: dsomgnn recipes cp worldfacts.toml mine.toml")
+def recipes_cp(
+    name: Annotated[str, typer.Argument(help="Name of a shipped recipe or file beside it.")],
+    to: Annotated[Path, typer.Argument(help="File or folder to copy to.")] = Path(),
+) -> None:
+    """Copy a shipped recipe, with the encoder files that it names."""
+    import shutil
+
+    from dsomgnn.errors import nearest
+
+    shipped = {path.name: path for path in _shipped_recipes()}
+    source = shipped.get(name) or shipped.get(f"{name}.toml")
+    if source is None:
+        raise RecipeError(f'no shipped recipe "{name}".{nearest(name, shipped)}')
+    target = to / source.name if to.is_dir() else to
+    text = source.read_text(encoding="utf-8")
+    beside = [other for file, other in shipped.items() if file != source.name and f"{file}:" in text]
+    for path, copy in [(source, target), *((other, target.parent / other.name) for other in beside)]:
+        if copy.exists():
+            raise RecipeError(f"{copy}: exists already; name another file")
+        try:
+            shutil.copyfile(path, copy)
+        except OSError as error:
+            raise RecipeError(f"{copy}: cannot be written: {error.strerror}") from None
+        print(copy)
+
+
+def _shipped_recipes() -> list[Path]:
+    inside = Path(__file__).parent / "recipes"
+    folder = inside if inside.is_dir() else Path(__file__).parent.parent / "recipes"
+    return sorted(path for path in folder.iterdir() if path.suffix in (".toml", ".py"))
+
+
+def _one_of(option: str, word: str, known: tuple[str, ...]) -> None:
+    from dsomgnn.errors import nearest
+
+    if word not in known:
+        raise RecipeError(f"{option} {word}: not one of {', '.join(known)}.{nearest(word, known)}")
+
+
+@app.callback(invoke_without_command=True)
+def _main(
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    if version:
+        from dsomgnn import __version__
+
+        print(__version__)
+        raise typer.Exit
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run the command line; a DsomError becomes one message on stderr and its exit code."""
+    try:
+        app(args=arguments, standalone_mode=True)
+    except DsomError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("stopped", file=sys.stderr)
+        sys.exit(INTERRUPTED)

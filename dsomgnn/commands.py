@@ -1,0 +1,79 @@
+"""What the commands do, once torch and dgl may be imported: tables on stdout, progress on stderr."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from dsomgnn.build import build
+from dsomgnn.check import check_recipe
+from dsomgnn.errors import INTERRUPTED, RecipeError
+from dsomgnn.fit import fit
+from dsomgnn.progress import Progress
+from dsomgnn.rank.report import choice_table, overall_table, phase_table, relation_table
+from dsomgnn.rank_run import open_job, rank_run
+from dsomgnn.recipe import load_recipe
+from dsomgnn.run import Run, latest_run
+
+
+def show(*tables: Table) -> None:
+    """Tables on stdout; a pipe gets them as wide as they are."""
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    for table in tables:
+        console.print(table)
+
+
+def fit_command(recipe_path: Path, run_path: Path | None, changes: list[str]) -> None:
+    recipe = load_recipe(recipe_path, changes)
+    job = build(recipe, recipe_path.parent)
+    run = Run.create(run_path, recipe_path)
+    _fit(run, lambda progress: fit(job, run, progress))
+
+
+def resume_command(path: Path) -> None:
+    run = Run.open(path)
+    record = run.read_json("record.json")
+    if record["finished"]:
+        print(f"{path} is finished. Next: dsomgnn rank {path}")
+        return
+    job = open_job(run, record, with_features=True)
+    _fit(run, lambda progress: fit(job, run, progress))
+
+
+def _fit(run: Run, work) -> None:
+    progress = Progress()
+    progress.say(f"run folder: {run.path}")
+    try:
+        record = work(progress)
+    except KeyboardInterrupt:
+        progress.stop()
+        progress.say(f"\nstopped; saved to its last epoch. Go on: dsomgnn fit --resume {run.path}", "yellow")
+        sys.exit(INTERRUPTED)
+    show(phase_table(record))
+    if choices := record["phases"]["student"].get("choices"):
+        show(choice_table(choices))
+    print(f"\nNext: dsomgnn rank {run.path}")
+
+
+def rank_command(run: Path | None, split: str, model: str, ties: str | None, out: str | None) -> None:
+    run = run or latest_run()
+    result = rank_run(run, split, model, ties)
+    if out == "-":
+        print(json.dumps(result))
+        return
+    if out is not None:
+        try:
+            Path(out).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
+        except OSError as error:
+            raise RecipeError(f"--json {out}: cannot be written: {error.strerror}") from None
+    print(f"{run}\n")
+    show(overall_table(result), relation_table(result))
+
+
+def check_command(recipe_path: Path, changes: list[str]) -> None:
+    for line in check_recipe(recipe_path, changes):
+        print(line)

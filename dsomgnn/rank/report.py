@@ -1,0 +1,71 @@
+"""Tables of metrics for a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.table import Table
+
+COLUMNS = ("mrr", "mr", "hits@1", "hits@3", "hits@10")
+TITLES = ("MRR", "MR", "Hits@1", "Hits@3", "Hits@10")
+
+
+def overall_table(result: dict[str, Any]) -> Table:
+    """One row per model and side."""
+    table = Table(title=f"{result['split']}, filtered, ties {result['ties']}", title_justify="left")
+    for title in ("model", "side"):
+        table.add_column(title, no_wrap=True)
+    for title in (*TITLES, "queries"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for name, model in result["models"].items():
+        for side in ("both", "head", "tail"):
+            table.add_row(name if side == "both" else "", side, *_cells(model[side]), f"{model[side]['n']:,}")
+    return table
+
+
+def relation_table(result: dict[str, Any], most: int = 40) -> Table:
+    """MRR per relation, one column per model, relations with the most queries first."""
+    models = result["models"]
+    first = next(iter(models.values()))["relations"]
+    table = Table(title="MRR per relation", title_justify="left")
+    table.add_column("relation")
+    table.add_column("queries", justify="right", no_wrap=True)
+    for name in models:
+        table.add_column(name, justify="right", no_wrap=True)
+    order = sorted(first, key=lambda r: (-first[r]["n"], r))
+    for relation in order[:most]:
+        values = [f"{model['relations'][relation]['mrr']:.3f}" for model in models.values()]
+        table.add_row(relation, f"{first[relation]['n']:,}", *values)
+    if len(order) > most:
+        table.add_row(f"and {len(order) - most} more (--json)", *[""] * (1 + len(models)))
+    return table
+
+
+def phase_table(record: dict[str, Any]) -> Table:
+    """What `fit` ends with: validation MRR and time of each phase."""
+    table = Table(title="validation, filtered, ties realistic", title_justify="left")
+    for title in ("model", "MRR", "best epoch", "epochs", "temperature", "seconds"):
+        table.add_column(title, justify="left" if title == "model" else "right", no_wrap=True)
+    for name, phase in record["phases"].items():
+        label = name if name == "student" else f"teacher:{name}"
+        heat = f"{phase['temperature']:.2f}" if "temperature" in phase else ""
+        numbers = f"{phase['best_epoch']}", f"{phase['epochs']}", heat, f"{phase['seconds']:.0f}"
+        table.add_row(label, f"{phase['valid_mrr']:.4f}", *numbers)
+    return table
+
+
+def choice_table(choices: dict[str, Any]) -> Table:
+    """Mean probability of each teacher, per relation and side."""
+    names = list(choices["overall"])
+    table = Table(title="how often the agent chooses each teacher", title_justify="left")
+    table.add_column("queries")
+    for name in ("triples", *names):
+        table.add_column(name, justify="right", no_wrap=True)
+    for relation, row in choices["relations"].items():
+        table.add_row(relation, f"{row['n']:,}", *(f"{row[name]:.2f}" for name in names))
+    table.add_row("all", "", *(f"{choices['overall'][name]:.2f}" for name in names), style="bold")
+    return table
+
+
+def _cells(values: dict[str, Any]) -> list[str]:
+    return [f"{values[c]:.1f}" if c == "mr" else f"{values[c]:.4f}" for c in COLUMNS]

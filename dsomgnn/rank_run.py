@@ -1,0 +1,82 @@
+"""Rank a finished run: its student, its teachers, or all of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from dsomgnn.build import Job, build, make_student, make_teacher
+from dsomgnn.distill.teachers import FrozenTeacher, freeze
+from dsomgnn.errors import CheckpointError, DataError, RecipeError, nearest
+from dsomgnn.rank.metrics import summary
+from dsomgnn.rank.ranks import rank_triples
+from dsomgnn.recipe import load_recipe
+from dsomgnn.run import Run, load_into
+
+
+def rank_run(
+    run_path: str | Path, split: str = "test", model: str = "student", ties: str | None = None
+) -> dict[str, Any]:
+    """Filtered metrics of a run's models: {"split", "ties", "models": {name: {...}}}; see README for the keys.
+
+    `model`: student, teacher:NAME, or all. Raises CheckpointError, DataError, RecipeError.
+    """
+    run = Run.open(Path(run_path))
+    record = run.read_json("record.json")
+    recipe = load_recipe(run.path / "recipe.toml")
+    names = _names(model, ["student", *(f"teacher:{name}" for name in recipe.pool)])
+    _require_finished(run, record, names)
+    job = open_job(run, record, with_features=names != ["student"])
+    ties = ties or recipe.rank.ties
+    models = {name: _summary(job, open_model(job, run, name), split, ties) for name in names}
+    return {"split": split, "ties": ties, "models": models}
+
+
+def open_job(run: Run, record: dict[str, Any], with_features: bool) -> Job:
+    """The job of a run, over the very data it was trained on."""
+    recorded = Path(record["data"]["folder"])
+    recipe = load_recipe(run.path / "recipe.toml")
+    job = build(recipe, run.path, recorded if recorded.is_dir() else None, with_features)
+    if job.dataset.sha256 != record["data"]["sha256"]:
+        raise DataError(f"{job.dataset.folder}: not the data that {run.path} was trained on (sha256 differs)")
+    return job
+
+
+def open_model(job: Job, run: Run, name: str) -> FrozenTeacher:
+    """The student or a teacher of a run, ready to score."""
+    if name == "student":
+        made, file = make_student(job), "student.safetensors"
+    else:
+        teacher = name.removeprefix("teacher:")
+        made, file = make_teacher(job, teacher), f"teachers/{teacher}.safetensors"
+    tensors, meta = run.read_tensors(file)
+    load_into(made, tensors, str(run.path / file))
+    return freeze(name, made, None, meta.get("temperature", 1.0))
+
+
+def _names(model: str, known: list[str]) -> list[str]:
+    if model == "all":
+        return known
+    if model not in known:
+        raise RecipeError(f"--model {model}: this run has no such model.{nearest(model, [*known, 'all'])}")
+    return [model]
+
+
+def _require_finished(run: Run, record: dict[str, Any], names: list[str]) -> None:
+    missing = [name for name in names if name.removeprefix("teacher:") not in record["phases"]]
+    if missing:
+        raise CheckpointError(
+            f"{run.path}: {', '.join(missing)} not trained to the end. Go on: dsomgnn fit --resume {run.path}"
+        )
+
+
+def _summary(job: Job, model: FrozenTeacher, split: str, ties: str) -> dict[str, Any]:
+    data = job.dataset
+    with torch.no_grad():
+        ranks = rank_triples(
+            lambda queries: model.logits(queries.to(job.device)),
+            data.split(split), job.known, data.num_entities, data.num_relations, job.recipe.rank.budget_mb << 20,
+        )  # fmt: skip
+    return summary(ranks, data.relations.ids, ties)
