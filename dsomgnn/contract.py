@@ -73,7 +73,10 @@ def _shape(spec: str, out: Any, seeds: int) -> str | None:
 def _gradients(encoder: torch.nn.Module, layers: list[Layer], x: Tensor) -> list[str]:
     encoder.train()
     encoder.zero_grad()
-    encoder(layers, x).square().sum().backward()
+    out = encoder(layers, x.clone().requires_grad_())
+    if not out.requires_grad:
+        return ["its output carries no gradient"]
+    out.square().sum().backward()
     missing = [name for name, p in encoder.named_parameters() if p.requires_grad and p.grad is None]
     return [f"no gradient reaches {', '.join(missing)}"] if missing else []
 
