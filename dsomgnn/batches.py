@@ -15,14 +15,15 @@ from dsomgnn.data.mkg import MKG
 class Batch:
     """B queries with their T triples: triple i asks query `row[i]` for `target[i]`.
 
-    `queries` (B, 2) head, relation; `row`, `target` (T,), row sorted; `index` (B,) the queries' position among all
-    training queries.
+    `queries` (B, 2) head, relation; `row`, `target` (T,), row sorted; `index` (B,) the queries' place among all
+    training queries, `position` (T,) the triples' place in training order.
     """
 
     queries: Tensor
     row: Tensor
     target: Tensor
     index: Tensor
+    position: Tensor
 
     @property
     def count(self) -> Tensor:
@@ -34,8 +35,12 @@ class Batch:
         """Head and target of each triple, (T, 2)."""
         return torch.stack([self.queries[self.row, 0], self.target], 1)
 
+    def keep(self, mask: Tensor) -> Batch:
+        """The same queries with only the triples where `mask` (T,) is true."""
+        return replace(self, row=self.row[mask], target=self.target[mask], position=self.position[mask])
+
     def to(self, device: torch.device | str) -> Batch:
-        moved = {name: getattr(self, name).to(device) for name in ("queries", "row", "target", "index")}
+        moved = {name: getattr(self, name).to(device) for name in ("queries", "row", "target", "index", "position")}
         return replace(self, **moved)
 
 
@@ -72,7 +77,7 @@ class TrainingQueries:
         row = torch.repeat_interleave(torch.arange(len(index)), count)
         within = torch.arange(len(row)) - (count.cumsum(0) - count)[row]
         at = self.indptr[index][row] + within
-        return Batch(self.queries[index], row, self.target[at], index)
+        return Batch(self.queries[index], row, self.target[at], index, at)
 
     def batches(self, size: int) -> Iterator[Batch]:
         """One epoch in random order (torch's global generator), `size` queries at a time."""

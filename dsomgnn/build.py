@@ -17,7 +17,7 @@ from dsomgnn.data.features import Feature, array_feature
 from dsomgnn.data.mkg import MKG
 from dsomgnn.data.triples import Dataset, load_dataset
 from dsomgnn.distill.agent import Agent, AgentOptions, FixedChoice
-from dsomgnn.distill.distiller import Distiller
+from dsomgnn.distill.distiller import Distiller, Stages
 from dsomgnn.distill.losses import LossWeights
 from dsomgnn.distill.policy import Policy
 from dsomgnn.distill.state import StateBuilder, cache_teachers
@@ -57,14 +57,14 @@ class Job:
         return Answers.of(torch.cat([data.train, data.valid, data.test]), data.num_entities, data.num_relations)
 
     @cached_property
-    def reserved(self) -> Tensor:
-        """Positions in training order of the triples on which the agent is rewarded."""
-        n = len(self.dataset.train)
+    def held(self) -> Tensor | None:
+        """Mask, in training order, of the triples held back from teachers; None where there is no reserve."""
         if not self.recipe.reserve:
-            return torch.arange(2 * n)
+            return None
+        n = len(self.dataset.train)
         held = torch.zeros(n, dtype=torch.bool)
         held[_reserved_rows(self.recipe, n)] = True
-        return torch.nonzero(held[self.training.edge % n])[:, 0]
+        return held[self.training.edge % n]
 
 
 def build(
@@ -214,9 +214,9 @@ def make_distiller(job: Job, student: Model, teachers: list[FrozenTeacher]) -> D
         distill.binary,
         distill.neighbourhood != "none",
     )
-    return Distiller(
-        student, teachers, job.training, neighbours, states, choice, weights, recipe.student.n3, job.reserved
-    )
+    stages = Stages(distill.warmup, agent.epochs)
+    n3, held = recipe.student.n3, job.held
+    return Distiller(student, teachers, job.training, neighbours, states, choice, weights, n3, stages, held)
 
 
 def plugins(recipe: Recipe, folder: Path) -> list[Path]:

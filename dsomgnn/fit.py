@@ -15,7 +15,7 @@ from dsomgnn.build import Job, build, make_distiller, make_student, make_teacher
 from dsomgnn.choices import Tally, choice_report
 from dsomgnn.contract import check_encoder
 from dsomgnn.distill.agent import Agent
-from dsomgnn.distill.distiller import Distiller
+from dsomgnn.distill.distiller import LEARN, Distiller
 from dsomgnn.distill.teachers import FrozenTeacher, fit_temperature, freeze
 from dsomgnn.models.model import Model
 from dsomgnn.optimise import Optimisers
@@ -111,7 +111,9 @@ def distil(job: Job, run: Run, record: dict, teachers: list[FrozenTeacher], prog
     distiller = make_distiller(job, student, teachers) if teachers else None
     agent = distiller.choice if distiller and isinstance(distiller.choice, Agent) else None
     epoch = _student_epoch(job, student, optimisers, distiller)
-    phase = Phase(number, "student", student, optimisers, settings, epoch, lambda: valid_mrr(job, student), agent)
+    settle = job.recipe.distill.warmup + job.recipe.agent.epochs if agent else 0
+    validate = lambda: valid_mrr(job, student)  # noqa: E731
+    phase = Phase(number, "student", student, optimisers, settings, epoch, validate, agent, settle)
     best, standing = train(phase, run, job.recipe.seed, progress)
     load_into(student, best["model"], "student")
     extra = {}
@@ -130,16 +132,16 @@ def _student_epoch(
     settings = job.recipe.student
     if distiller is None:
         return lambda _: fit_epoch(student, job.training, optimisers, settings, job.device)
-    return lambda epoch: distil_epoch(distiller, optimisers, settings.batch, epoch <= job.recipe.distill.warmup)
+    return lambda epoch: distil_epoch(distiller, optimisers, settings.batch, epoch)
 
 
-def distil_epoch(distiller: Distiller, optimisers: Optimisers, size: int, warming: bool) -> dict[str, Any]:
-    """One epoch of distillation: a student step and, after the warm-up, an agent step per batch."""
+def distil_epoch(distiller: Distiller, optimisers: Optimisers, size: int, epoch: int) -> dict[str, Any]:
+    """One epoch of distillation: a student step per batch, and an agent step while the agent learns."""
     started, tally = time.monotonic(), Tally([t.name for t in distiller.teachers])
-    for batch in distiller.training.batches(size):
-        step = distiller.step(batch, warming)
+    for batch, stage in distiller.epoch(size, epoch):
+        step = distiller.step(batch, stage)
         optimisers.step(step.loss)
-        tally.add(step, None if warming else distiller.agent_step())
+        tally.add(step, distiller.agent_step() if stage == LEARN else None)
     return {**tally.event(), "rows_per_second": len(distiller.training) / (time.monotonic() - started)}
 
 

@@ -39,6 +39,7 @@ class Phase:
     """What is trained: a model with its optimisers, and the agent where there is one.
 
     `run_epoch(epoch)` trains one epoch and returns what to log; `validate()` returns the validation MRR.
+    No early stop before `settle` epochs.
     """
 
     number: int
@@ -49,6 +50,7 @@ class Phase:
     run_epoch: Callable[[int], dict[str, Any]]
     validate: Callable[[], float]
     agent: Agent | None = None
+    settle: int = 0
 
     def modules(self) -> dict[str, nn.Module]:
         return {"model": self.model, **({"policy": self.agent.policy} if self.agent else {})}
@@ -62,7 +64,7 @@ def train(phase: Phase, run: Run, seed: int, progress: Progress) -> tuple[dict[s
     settings = phase.settings
     saved = time.monotonic()
     progress.start(phase.name, settings.epochs, standing.epoch)
-    while standing.epoch < settings.epochs and not _stale(standing, settings):
+    while standing.epoch < settings.epochs and not _stale(standing, phase):
         started = time.monotonic()
         epoch = standing.epoch + 1
         seed_all(seed, phase.number, epoch)
@@ -84,11 +86,11 @@ def train(phase: Phase, run: Run, seed: int, progress: Progress) -> tuple[dict[s
     return best, standing
 
 
-def _stale(standing: Standing, settings: Training) -> bool:
+def _stale(standing: Standing, phase: Phase) -> bool:
     """Whether the last `patience` validations brought nothing better."""
-    return (
-        standing.best_epoch > 0 and standing.epoch - standing.best_epoch >= settings.patience * settings.validate_every
-    )
+    settings = phase.settings
+    since = max(standing.best_epoch, phase.settle)
+    return standing.best_epoch > 0 and standing.epoch - since >= settings.patience * settings.validate_every
 
 
 def _copy(phase: Phase) -> dict[str, dict[str, Tensor]]:

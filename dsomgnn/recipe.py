@@ -99,6 +99,7 @@ class AgentRecipe(Section):
     reward: Literal["improvement", "log-probability"] = "improvement"
     reward_on: Literal["train", "reserve"] = "reserve"
     reserve: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    epochs: Count = 20
     baseline: Literal["mean", "greedy"] = "mean"
     state: Literal["context", "target"] = "context"
     rows: Count = 256

@@ -6,7 +6,9 @@ import os
 
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
+import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -55,3 +57,132 @@ def real_data():
         return folder
 
     return find
+
+
+@pytest.fixture(scope="session")
+def mkg_of():
+    """`mkg_of(triples, N, R)`: the graph of train triples given as numbers, without files."""
+    import torch
+
+    from dsomgnn.data.mkg import MKG
+    from dsomgnn.data.triples import Dataset, Vocabulary
+
+    def vocabulary(letter: str, size: int) -> Vocabulary:
+        names = tuple(f"{letter}{i}" for i in range(size))
+        return Vocabulary(names, names)
+
+    def make(triples, num_entities, num_relations, features=None):
+        train = torch.as_tensor(triples, dtype=torch.long).view(-1, 3)
+        entities, relations = vocabulary("e", num_entities), vocabulary("r", num_relations)
+        return MKG(Dataset("made", Path("."), entities, relations, train, train[:0], train[:0]), features)
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def random_mkg(mkg_of):
+    """40 entities (the last without a triple), 3 relations (0 is symmetric), about 150 train triples, self-loops too."""
+    import torch
+
+    generator = torch.Generator().manual_seed(0)
+    some = torch.stack([torch.randint(n, (130,), generator=generator) for n in (39, 3, 39)], 1)
+    mirrored = some[some[:, 1] == 0][:, [2, 1, 0]]
+    return mkg_of(torch.cat([some, mirrored]).unique(dim=0), 40, 3)
+
+
+TEXTS = {"a": "red round apple", "b": "green round pear", "c": "red car wheel", "d": "green wheel", "e": "apple pear"}
+
+RECIPE = """\
+device = "cpu"
+
+[data]
+name = "tiny"
+
+[features.text]
+source = "text.tsv"
+encoder = "tfidf-svd"
+dim = 4
+
+[teachers.s]
+rank = 4
+epochs = 3
+batch = 5
+
+[teachers.st]
+modalities = ["text"]
+encoder = "compgcn"
+fanouts = [3]
+rank = 4
+modality_rank = 2
+epochs = 4
+batch = 5
+
+[student]
+rank = 4
+epochs = 5
+batch = 5
+validate_every = 2
+
+[distill]
+policy = "reinforce"
+walks = 4
+warmup = 1
+
+[agent]
+reserve = 0.2
+rows = 8
+"""
+
+
+def write_workshop(folder: Path) -> Path:
+    """The tiny data set with texts (f has none), and tiny.toml: two teachers, an agent, a few epochs."""
+    tiny = write_dataset(folder / "tiny")
+    (tiny / "text.tsv").write_text("".join(f"{entity}\t{text}\n" for entity, text in TEXTS.items()))
+    (folder / "tiny.toml").write_text(RECIPE)
+    return folder
+
+
+@pytest.fixture
+def workshop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The current folder of the test: `tiny` and `tiny.toml`, and nothing else."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("DSOMGNN_DATASETS", raising=False)
+    return write_workshop(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of tiny.toml, to be read only."""
+    from dsomgnn import fit_recipe
+
+    folder = write_workshop(tmp_path_factory.mktemp("trained"))
+    fit_recipe(folder / "tiny.toml", folder / "runs" / "first")
+    return folder / "runs" / "first"
+
+
+@pytest.fixture
+def finished(workshop: Path, trained: Path) -> Path:
+    """`runs/first` in the workshop: a copy of the finished run, to be spoilt."""
+    shutil.copytree(trained, workshop / "runs" / "first")
+    return Path("runs") / "first"
+
+
+class Reply(NamedTuple):
+    code: int
+    out: str
+    err: str
+
+
+@pytest.fixture
+def call(capsys: pytest.CaptureFixture[str]):
+    """`call("fit", "tiny.toml")`: the command line in this process, as exit code, stdout and stderr."""
+
+    def run(*words: object) -> Reply:
+        from dsomgnn.cli import main
+
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main([str(word) for word in words])
+        return Reply(stop.value.code or 0, *capsys.readouterr())
+
+    return run

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from dsomgnn.batches import Batch, TrainingQueries
+from dsomgnn.data.answers import Answers
 from dsomgnn.distill.agent import Agent, FixedChoice
 from dsomgnn.distill.losses import LossWeights, distillation, inside_mask, mix
 from dsomgnn.distill.policy import merged_weights
-from dsomgnn.distill.reinforce import Rollout, improvement, log_probability_gain
+from dsomgnn.distill.reinforce import Evidence, Rollout, improvement, log_probability_gain
 from dsomgnn.distill.state import StateBuilder
 from dsomgnn.distill.teachers import FrozenTeacher
 from dsomgnn.models.cross_entropy import cross_entropy
@@ -43,10 +44,25 @@ class Step:
     action: Tensor
 
 
+WARM_UP, LEARN, TAUGHT = "warm-up", "learn", "taught"
+
+
+@dataclass(frozen=True)
+class Stages:
+    """Epochs with all teachers, then epochs in which the agent learns, then the rest: it chooses and learns no more."""
+
+    warmup: int = 3
+    learn: int = 20
+
+    def at(self, epoch: int) -> str:
+        return WARM_UP if epoch <= self.warmup else LEARN if epoch <= self.warmup + self.learn else TAUGHT
+
+
 class Distiller:
     """Student, frozen teachers and who chooses among them.
 
-    `rewarded` (n,) are the positions, in training order, of the triples on which the agent is rewarded.
+    `held` (T,) bool marks, in training order, the triples on which the agent is rewarded: neither teachers nor, while
+    the agent learns, the student train on them. Without it (None) any training triple is rewarded.
     """
 
     def __init__(
@@ -59,12 +75,24 @@ class Distiller:
         choice: Agent | FixedChoice,
         weights: LossWeights,
         n3: float,
-        rewarded: Tensor,
+        stages: Stages = Stages(),
+        held: Tensor | None = None,
     ):
         self.student, self.teachers, self.training = student, list(teachers), training
         self.neighbours, self.states, self.choice = neighbours, states, choice
-        self.weights, self.n3, self.rewarded = weights, n3, rewarded
+        self.weights, self.n3, self.stages, self.held = weights, n3, stages, held
+        self.rewarded = torch.arange(training.num_triples) if held is None else torch.nonzero(held)[:, 0]
+        mkg = neighbours.mkg
+        self.known = Answers.of(mkg.train, mkg.num_entities, mkg.num_relations)
         self.row_of = torch.repeat_interleave(torch.arange(len(training)), training.indptr.diff())
+
+    def epoch(self, size: int, epoch: int) -> Iterator[tuple[Batch, str]]:
+        """The batches of an epoch, `size` queries each, with the stage it is in."""
+        stage = self.stages.at(epoch) if isinstance(self.choice, Agent) else TAUGHT
+        for batch in self.training.batches(size):
+            if self.held is not None and stage != TAUGHT:
+                batch = batch.keep(~self.held[batch.position])
+            yield batch, stage
 
     def view(self, batch: Batch) -> View:
         student = self.student
@@ -75,20 +103,20 @@ class Distiller:
         query = student.score.query(head, relation)
         return View(batch, near, table, head, relation, query, student.score.logits(query, table))
 
-    def step(self, batch: Batch, warming: bool = False) -> Step:
+    def step(self, batch: Batch, stage: str = TAUGHT) -> Step:
         """The student's loss: cross entropy + gamma L_nd + N3, means over the batch's triples."""
         view = self.view(batch)
-        action = self._actions(view, warming)
+        action = self._actions(view, stage)
         fit = cross_entropy(view.logits, view.batch.row, view.batch.target)
         taught = self._taught(view, action)
         rest = self.n3 * self.student.regulariser(view.table, view.head, view.relation, view.batch)
         return Step(fit + taught + rest, fit.item(), taught.item(), action)
 
-    def _actions(self, view: View, warming: bool) -> Tensor:
+    def _actions(self, view: View, stage: str) -> Tensor:
         mask = self._mask(view)[view.batch.row]
         if isinstance(self.choice, FixedChoice):
             return self.choice.choose(mask)
-        return mask if warming else self.choice.choose(self._states(view), mask)
+        return mask if stage == WARM_UP else self.choice.choose(self._states(view), mask)
 
     @torch.no_grad()
     def probabilities(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -105,15 +133,8 @@ class Distiller:
         log_u = view.logits.detach().log_softmax(1)
         state = self.states.of(view.batch, view.near, view.query, view.relation, view.table, log_u)
         if row is None or position is None:
-            row, position = view.batch.row, self._positions(view.batch)
+            row, position = view.batch.row, view.batch.position
         return self.states.per_triple(state, row, position, log_u[row, self.training.target[position].to(row.device)])
-
-    def _positions(self, batch: Batch) -> Tensor:
-        """Where the batch's triples stand in training order."""
-        index = batch.index.cpu()
-        row = batch.row.cpu()
-        start = torch.searchsorted(row, torch.arange(len(index)))
-        return self.training.indptr[index][row] + torch.arange(len(row)) - start[row]
 
     def _taught(self, view: View, action: Tensor) -> Tensor:
         """gamma L_nd, rows weighted by how many of their triples chose a teacher."""
@@ -144,12 +165,22 @@ class Distiller:
             state = self._states(view, row, position)
             log_probs = self._soft_labels(view.batch, torch.arange(len(view.logits)))[:, row]
         target = self.training.target[position].to(row.device)
-        logits = view.logits[row]
         inside = inside_mask(view.near, view.logits)[row]
+        evidence = Evidence(view.logits[row], log_probs, target, self._rivals(view, row, target))
 
         def delta(action: Tensor) -> Tensor:
             if agent.options.reward == "improvement":
-                return improvement(logits, log_probs, action, target, inside, self.weights)
-            return log_probability_gain(logits, log_probs, action, target, self.weights.tau)
+                return improvement(evidence, action, inside, self.weights)
+            return log_probability_gain(evidence, action, self.weights.tau)
 
         return agent.learn(state, self._mask(view)[row], delta)
+
+    def _rivals(self, view: View, row: Tensor, target: Tensor) -> Tensor:
+        """Mask (rows, N) of what competes with the target: all but the query's other train answers."""
+        queries = self.training.queries[view.batch.index.cpu()]
+        known_row, known = self.known.gather(self.known.find(queries))
+        rivals = torch.ones_like(view.logits, dtype=torch.bool)
+        rivals[known_row.to(target.device), known.to(target.device)] = False
+        rivals = rivals[row]
+        rivals[torch.arange(len(target), device=target.device), target] = True
+        return rivals

@@ -1,0 +1,82 @@
+"""Data set folders: identifiers, splits, and what is refused."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+import torch
+
+from dsomgnn.data.triples import directed, load_dataset
+from dsomgnn.errors import DataError
+
+
+def test_ids_are_sorted_where_no_file_gives_their_order(tiny):
+    data = load_dataset(tiny)
+    assert data.entities.ids == tuple("abcdef")
+    assert data.relations.ids == ("knows", "likes")
+    assert data.train[0].tolist() == [0, 1, 1]  # a likes b
+    assert data.test.tolist() == [[2, 1, 0], [4, 1, 3]]
+
+
+def test_the_order_and_names_of_entities_tsv_hold(tiny):
+    (tiny / "entities.tsv").write_text("f\tFrida\ne\nd\t\nc\nb\na\tAnna\nz\tnever used\n")
+    data = load_dataset(tiny)
+    assert data.train[0].tolist() == [5, 1, 4]
+    assert data.entities.names[:3] == ("Frida", "e", "d")
+    assert data.num_entities == 7  # counts come from the file, not from the triples
+
+
+def test_the_reciprocal_of_row_i_is_row_i_plus_n():
+    triples = torch.tensor([[0, 1, 2], [3, 0, 3]])
+    assert directed(triples, 4).tolist() == [[0, 1, 2], [3, 0, 3], [2, 5, 0], [3, 4, 3]]
+
+
+def test_an_identifier_given_twice_is_refused_with_both_lines(tiny):
+    (tiny / "entities.tsv").write_text("a\nb\nc\nb\nd\ne\nf\n")
+    with pytest.raises(DataError, match=r'entities\.tsv:4: "b" stands a second time \(first in line 2\)'):
+        load_dataset(tiny)
+
+
+@pytest.mark.parametrize("split", ["train", "valid", "test"])
+def test_an_empty_split_is_refused(tiny, split):
+    (tiny / f"{split}.txt").write_text("\n")
+    with pytest.raises(DataError, match=rf"{split}\.txt: empty"):
+        load_dataset(tiny)
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [("a\tlikes\tbb", r'valid\.txt:2: unknown entity "bb"'), ("a\tlike\tb", r'unknown relation "like".*"likes"')],
+)
+def test_a_triple_outside_the_given_vocabulary_is_refused(tiny, row, message):
+    (tiny / "entities.tsv").write_text("a\nb\nc\nd\ne\nf\n")
+    (tiny / "relations.tsv").write_text("likes\nknows\n")
+    (tiny / "valid.txt").write_text(f"a\tlikes\td\n{row}\n")
+    with pytest.raises(DataError, match=message):
+        load_dataset(tiny)
+
+
+def test_a_repeated_train_triple_is_used_once_in_its_first_place(tiny):
+    once = load_dataset(tiny)
+    with (tiny / "train.txt").open("a") as file:
+        file.write("b\tlikes\tc\na\tlikes\tb\n")
+    twice = load_dataset(tiny)
+    assert torch.equal(once.train, twice.train)
+    assert "2 repeated" in twice.warnings[0]
+
+
+def test_entities_and_relations_outside_train_are_counted(tiny):
+    (tiny / "test.txt").write_text("new\tlikes\ta\nnew\thates\tnewer\n")
+    warnings = load_dataset(tiny).warnings
+    assert [w.split(" occur")[0] for w in warnings] == ["2 entities", "1 relations"]
+
+
+def test_the_digest_is_of_the_facts_not_of_their_packing(tiny):
+    plain = load_dataset(tiny).sha256
+    packed = tiny / "test.txt"
+    (tiny / "test.txt.gz").write_bytes(gzip.compress(packed.read_bytes()))
+    packed.unlink()
+    assert load_dataset(tiny).sha256 == plain
+    (tiny / "test.txt.gz").write_bytes(gzip.compress(b"c\tlikes\ta\ne\tlikes\tf\n"))
+    assert load_dataset(tiny).sha256 != plain

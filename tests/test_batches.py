@@ -1,0 +1,64 @@
+"""Training queries: every directed train triple once per epoch, merged or not."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+import torch
+
+from dsomgnn.batches import TrainingQueries
+from dsomgnn.sampling import seed_all
+
+both = pytest.mark.parametrize("merge", [True, False], ids=["merged", "apart"])
+
+
+def triples_of(batch) -> list[tuple[int, int, int]]:
+    head, relation = batch.queries[batch.row].unbind(1)
+    return list(zip(head.tolist(), relation.tolist(), batch.target.tolist(), strict=True))
+
+
+@both
+@pytest.mark.parametrize("size", [1, 7, 10_000])
+def test_an_epoch_holds_every_directed_train_triple_exactly_once(random_mkg, merge, size):
+    found = Counter()
+    for batch in TrainingQueries(random_mkg, merge).batches(size):
+        found.update(triples_of(batch))
+    assert found == Counter(map(tuple, random_mkg.edges.tolist()))
+
+
+def test_merged_queries_are_the_distinct_ones(random_mkg):
+    merged, apart = TrainingQueries(random_mkg, True), TrainingQueries(random_mkg, False)
+    assert torch.equal(merged.queries, random_mkg.edges[:, :2].unique(dim=0))
+    assert len(merged) < len(apart) == merged.num_triples == len(random_mkg.edges)
+
+
+@both
+def test_a_batch_says_which_query_asks_for_which_target(random_mkg, merge):
+    training = TrainingQueries(random_mkg, merge)
+    batch = training.at(torch.tensor([5, 0, 5, 17]))
+    assert torch.equal(batch.queries, training.queries[[5, 0, 5, 17]])
+    assert batch.row.equal(batch.row.sort().values)
+    for row, index in enumerate([5, 0, 5, 17]):
+        wanted = training.target[training.indptr[index] : training.indptr[index + 1]]
+        assert torch.equal(batch.target[batch.row == row], wanted)
+    assert torch.equal(batch.count, training.indptr.diff()[[5, 0, 5, 17]])
+    assert torch.equal(batch.pairs, torch.tensor([(h, t) for h, _, t in triples_of(batch)]))
+
+
+@both
+def test_edge_names_the_train_edge_of_each_triple(random_mkg, merge):
+    training = TrainingQueries(random_mkg, merge)
+    triples = triples_of(training.at(torch.arange(len(training))))
+    assert random_mkg.edges[training.edge].tolist() == [list(t) for t in triples]
+
+
+def test_the_order_of_an_epoch_is_that_of_its_seed(random_mkg):
+    training = TrainingQueries(random_mkg)
+
+    def order(*seed):
+        seed_all(*seed)
+        return torch.cat([batch.index for batch in training.batches(16)]).tolist()
+
+    assert order(0, 1, 2) == order(0, 1, 2)
+    assert len({tuple(order(*seed)) for seed in [(0, 1, 2), (0, 1, 3), (0, 2, 2), (1, 1, 2)]}) == 4
