@@ -33,19 +33,23 @@ def fit(
     recipe: Annotated[Optional[Path], typer.Argument(help="A recipe (.toml).")] = None,  # noqa: UP045
     run: Annotated[Path | None, typer.Option(help="Run folder [default: runs/<recipe>-<date>-<n>].")] = None,
     changes: Changes = None,
+    teachers: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="RUN", help="Take over the teachers of another run, where they would be the same."),
+    ] = None,
     resume: Annotated[Optional[Path], typer.Option(help="Go on with a stopped run.", metavar="RUN")] = None,  # noqa: UP045
 ) -> None:
     """Train teachers, then the student they teach; ends with the validation table and the next command."""
     if (recipe is None) == (resume is None):
         raise RecipeError("give a recipe, or --resume RUN, and not both. Example: dsomgnn fit recipes/worldfacts.toml")
-    if resume is not None and (run is not None or changes):
-        raise RecipeError("--resume takes its settings from the run folder; leave out --run and --set")
+    if resume is not None and (run is not None or changes or teachers is not None):
+        raise RecipeError("--resume takes its settings from the run folder; leave out --run, --set and --teachers")
     from dsomgnn.commands import fit_command, resume_command
 
     if resume is not None:
         resume_command(resume)
     elif recipe is not None:
-        fit_command(recipe, run, changes or [])
+        fit_command(recipe, run, changes or [], teachers)
 
 
 @app.command(epilog="Example: dsomgnn rank runs/first --model all --json metrics.json")

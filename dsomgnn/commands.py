@@ -27,11 +27,11 @@ def show(*tables: Table) -> None:
         console.print(table)
 
 
-def fit_command(recipe_path: Path, run_path: Path | None, changes: list[str]) -> None:
+def fit_command(recipe_path: Path, run_path: Path | None, changes: list[str], teachers: Path | None) -> None:
     recipe = load_recipe(recipe_path, changes)
     job = build(recipe, recipe_path.parent)
     run = Run.create(run_path, recipe_path)
-    _fit(run, lambda progress: fit(job, run, progress))
+    _fit(run, lambda progress: fit(job, run, progress, teachers))
 
 
 def resume_command(path: Path) -> None:

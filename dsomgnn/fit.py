@@ -16,6 +16,7 @@ from dsomgnn.choices import Tally, choice_report
 from dsomgnn.contract import check_encoder
 from dsomgnn.distill.agent import Agent
 from dsomgnn.distill.distiller import LEARN, Distiller
+from dsomgnn.distill.lesson import Lesson
 from dsomgnn.distill.teachers import FrozenTeacher, fit_temperature, freeze
 from dsomgnn.models.model import Model
 from dsomgnn.optimise import Optimisers
@@ -24,18 +25,23 @@ from dsomgnn.progress import Progress
 from dsomgnn.rank.metrics import mrr
 from dsomgnn.rank.ranks import rank_triples
 from dsomgnn.recipe import Training
-from dsomgnn.record import finished_record, start_record
+from dsomgnn.record import finished_record, start_record, take_teachers
 from dsomgnn.registry import SHIPPED
 from dsomgnn.run import CHECKPOINT, Run, load_into
 
 
-def fit(job: Job, run: Run, progress: Progress | None = None) -> dict[str, Any]:
-    """Train what the recipe names into the run folder and return its record. A stopped run goes on where it stood."""
+def fit(job: Job, run: Run, progress: Progress | None = None, teachers_of: Path | None = None) -> dict[str, Any]:
+    """Train what the recipe names into the run folder and return its record. A stopped run goes on where it stood.
+
+    `teachers_of`: another run whose teachers are taken over, where they would come out the same.
+    """
     progress = progress or Progress(quiet=True)
     for teacher in job.recipe.pool.values():
         if teacher.encoder not in SHIPPED:
             check_encoder(teacher.encoder, job.folder, len(teacher.fanouts), dict(teacher.options))
     record = _begin(job, run, progress)
+    if teachers_of is not None:
+        take_teachers(job.recipe, run, record, Run.open(teachers_of))
     teachers = [_teacher(job, run, record, name, i, progress) for i, name in enumerate(job.recipe.pool)]
     if "student" not in record["phases"]:
         distil(job, run, record, teachers, progress)
@@ -132,16 +138,19 @@ def _student_epoch(
     settings = job.recipe.student
     if distiller is None:
         return lambda _: fit_epoch(student, job.training, optimisers, settings, job.device)
-    return lambda epoch: distil_epoch(distiller, optimisers, settings.batch, epoch)
+    lesson = Lesson(distiller, distiller.choice) if isinstance(distiller.choice, Agent) else None
+    return lambda epoch: distil_epoch(distiller, lesson, optimisers, settings.batch, epoch)
 
 
-def distil_epoch(distiller: Distiller, optimisers: Optimisers, size: int, epoch: int) -> dict[str, Any]:
+def distil_epoch(
+    distiller: Distiller, lesson: Lesson | None, optimisers: Optimisers, size: int, epoch: int
+) -> dict[str, Any]:
     """One epoch of distillation: a student step per batch, and an agent step while the agent learns."""
     started, tally = time.monotonic(), Tally([t.name for t in distiller.teachers])
     for batch, stage in distiller.epoch(size, epoch):
         step = distiller.step(batch, stage)
         optimisers.step(step.loss)
-        tally.add(step, distiller.agent_step() if stage == LEARN else None)
+        tally.add(step, lesson.give() if lesson and stage == LEARN else None)
     return {**tally.event(), "rows_per_second": len(distiller.training) / (time.monotonic() - started)}
 
 

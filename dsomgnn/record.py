@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import importlib.metadata
 import platform
 import subprocess
@@ -12,6 +13,9 @@ import torch
 
 from dsomgnn import __version__
 from dsomgnn.build import PACKAGE, Job
+from dsomgnn.errors import RecipeError
+from dsomgnn.recipe import Recipe
+from dsomgnn.run import Run
 
 
 def versions() -> dict[str, str]:
@@ -49,6 +53,31 @@ def modalities_used(job: Job) -> dict[str, Any]:
     }
 
 
+def teacher_key(recipe: Recipe, name: str, data_sha256: str) -> str:
+    """One digest over all that a teacher depends on: the same key means the same teacher."""
+    teacher = recipe.teachers[name]
+    features = [recipe.features[modality].model_dump_json() for modality in teacher.modalities]
+    place = list(recipe.pool).index(name)
+    parts = [teacher.model_dump_json(), *features, recipe.seed, place, recipe.reserve, data_sha256]
+    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
+
+
+def take_teachers(recipe: Recipe, run: Run, record: dict[str, Any], other: Run) -> None:
+    """Take over the teachers of another run. Raises RecipeError where one would come out differently."""
+    theirs = other.read_json("record.json")
+    for name in recipe.pool:
+        key = teacher_key(recipe, name, record["data"]["sha256"])
+        if theirs["teachers"].get(name) != key or name not in theirs["phases"]:
+            raise RecipeError(
+                f'--teachers {other.path}: its teacher "{name}" is missing, unfinished or made with other settings '
+                "(teacher, features, seed, place in the pool, reserve, data)"
+            )
+    for name in recipe.pool:
+        run.copy(other, f"teachers/{name}.safetensors")
+        record["phases"][name] = {**theirs["phases"][name], "taken_from": str(other.path)}
+    run.write_json("record.json", record)
+
+
 def start_record(job: Job) -> dict[str, Any]:
     data = job.dataset
     return {
@@ -73,6 +102,7 @@ def start_record(job: Job) -> dict[str, Any]:
             "warnings": list(data.warnings),
         },
         "modalities": modalities_used(job),
+        "teachers": {name: teacher_key(job.recipe, name, data.sha256) for name in job.recipe.pool},
         "teacher_train_triples": len(job.teacher_mkg.train),
         "selection": "validation MRR, filtered with train, valid and test, ties realistic",
         "phases": {},

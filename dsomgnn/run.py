@@ -117,6 +117,10 @@ class Run:
         if path.exists() and path.stat().st_size > size:
             os.truncate(path, size)
 
+    def copy(self, other: Run, name: str) -> None:
+        """Copy a file of another run."""
+        self._atomic(name, partial(shutil.copyfile, other.path / name))
+
     def drop(self, name: str) -> None:
         (self.path / name).unlink(missing_ok=True)
 

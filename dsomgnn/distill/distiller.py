@@ -9,11 +9,9 @@ import torch
 from torch import Tensor
 
 from dsomgnn.batches import Batch, TrainingQueries
-from dsomgnn.data.answers import Answers
 from dsomgnn.distill.agent import Agent, FixedChoice
 from dsomgnn.distill.losses import LossWeights, distillation, inside_mask, mix
 from dsomgnn.distill.policy import merged_weights
-from dsomgnn.distill.reinforce import Evidence, Rollout, improvement, log_probability_gain
 from dsomgnn.distill.state import StateBuilder
 from dsomgnn.distill.teachers import FrozenTeacher
 from dsomgnn.models.cross_entropy import cross_entropy
@@ -81,18 +79,13 @@ class Distiller:
         self.student, self.teachers, self.training = student, list(teachers), training
         self.neighbours, self.states, self.choice = neighbours, states, choice
         self.weights, self.n3, self.stages, self.held = weights, n3, stages, held
-        self.rewarded = torch.arange(training.num_triples) if held is None else torch.nonzero(held)[:, 0]
-        mkg = neighbours.mkg
-        self.known = Answers.of(mkg.train, mkg.num_entities, mkg.num_relations)
         self.row_of = torch.repeat_interleave(torch.arange(len(training)), training.indptr.diff())
 
     def epoch(self, size: int, epoch: int) -> Iterator[tuple[Batch, str]]:
         """The batches of an epoch, `size` queries each, with the stage it is in."""
         stage = self.stages.at(epoch) if isinstance(self.choice, Agent) else TAUGHT
         for batch in self.training.batches(size):
-            if self.held is not None and stage != TAUGHT:
-                batch = batch.keep(~self.held[batch.position])
-            yield batch, stage
+            yield batch if stage == TAUGHT else self.open(batch), stage
 
     def view(self, batch: Batch) -> View:
         student = self.student
@@ -113,22 +106,22 @@ class Distiller:
         return Step(fit + taught + rest, fit.item(), taught.item(), action)
 
     def _actions(self, view: View, stage: str) -> Tensor:
-        mask = self._mask(view)[view.batch.row]
+        mask = self.mask(view)[view.batch.row]
         if isinstance(self.choice, FixedChoice):
             return self.choice.choose(mask)
-        return mask if stage == WARM_UP else self.choice.choose(self._states(view), mask)
+        return mask if stage == WARM_UP else self.choice.choose(self.state(view), mask)
 
     @torch.no_grad()
     def probabilities(self, batch: Batch) -> tuple[Tensor, Tensor]:
         """The agent's probabilities (T, K) for the batch's triples, and the mask of teachers it may choose."""
         assert isinstance(self.choice, Agent)
         view = self.view(batch)
-        return self.choice.policy(self._states(view)).sigmoid(), self._mask(view)[view.batch.row]
+        return self.choice.policy(self.state(view)).sigmoid(), self.mask(view)[view.batch.row]
 
-    def _mask(self, view: View) -> Tensor:
+    def mask(self, view: View) -> Tensor:
         return self.states.cache.speaks[view.batch.index]
 
-    def _states(self, view: View, row: Tensor | None = None, position: Tensor | None = None) -> Tensor:
+    def state(self, view: View, row: Tensor | None = None, position: Tensor | None = None) -> Tensor:
         """States of the batch's triples, or of those given by row and position in training order."""
         log_u = view.logits.detach().log_softmax(1)
         state = self.states.of(view.batch, view.near, view.query, view.relation, view.table, log_u)
@@ -142,45 +135,16 @@ class Distiller:
         rows = torch.nonzero(number)[:, 0]
         if not len(rows) or self.weights.gamma == 0:
             return view.logits.new_zeros(())
-        soft = mix(self._soft_labels(view.batch, rows), weight[rows])
+        soft = mix(self.soft_labels(view.batch, rows), weight[rows])
         inside = inside_mask(view.near, view.logits)[rows]
         loss = distillation(view.logits[rows], soft, inside, self.weights)
         return self.weights.gamma * (loss * number[rows]).sum() / len(view.batch.row)
 
+    def open(self, batch: Batch) -> Batch:
+        """The batch without held-back triples."""
+        return batch if self.held is None else batch.keep(~self.held[batch.position])
+
     @torch.no_grad()
-    def _soft_labels(self, batch: Batch, rows: Tensor) -> Tensor:
+    def soft_labels(self, batch: Batch, rows: Tensor) -> Tensor:
         queries, index = batch.queries[rows], batch.index[rows]
         return torch.stack([teacher.log_probs(queries, index, self.weights.tau) for teacher in self.teachers])
-
-    def agent_step(self) -> Rollout | None:
-        """Teach the agent on some of the rewarded triples; None where there is no agent."""
-        agent = self.choice
-        if isinstance(agent, FixedChoice):
-            return None
-        position = self.rewarded[torch.randint(len(self.rewarded), (agent.options.rows,))]
-        queries, row = self.row_of[position].unique(return_inverse=True)
-        with torch.no_grad():
-            view = self.view(self.training.at(queries))
-            row = row.to(view.logits.device)
-            state = self._states(view, row, position)
-            log_probs = self._soft_labels(view.batch, torch.arange(len(view.logits)))[:, row]
-        target = self.training.target[position].to(row.device)
-        inside = inside_mask(view.near, view.logits)[row]
-        evidence = Evidence(view.logits[row], log_probs, target, self._rivals(view, row, target))
-
-        def delta(action: Tensor) -> Tensor:
-            if agent.options.reward == "improvement":
-                return improvement(evidence, action, inside, self.weights)
-            return log_probability_gain(evidence, action, self.weights.tau)
-
-        return agent.learn(state, self._mask(view)[row], delta)
-
-    def _rivals(self, view: View, row: Tensor, target: Tensor) -> Tensor:
-        """Mask (rows, N) of what competes with the target: all but the query's other train answers."""
-        queries = self.training.queries[view.batch.index.cpu()]
-        known_row, known = self.known.gather(self.known.find(queries))
-        rivals = torch.ones_like(view.logits, dtype=torch.bool)
-        rivals[known_row.to(target.device), known.to(target.device)] = False
-        rivals = rivals[row]
-        rivals[torch.arange(len(target), device=target.device), target] = True
-        return rivals

@@ -1,0 +1,92 @@
+"""One lesson for the agent: choose teachers for some triples, see what they did for the student, learn."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from dsomgnn.batches import Batch
+from dsomgnn.data.answers import Answers
+from dsomgnn.distill.agent import Agent
+from dsomgnn.distill.distiller import Distiller, View
+from dsomgnn.distill.losses import inside_mask
+from dsomgnn.distill.reinforce import Rollout
+from dsomgnn.distill.rewards import Evidence, improvement, log_probability_gain
+
+
+class Lesson:
+    """Lessons on the triples of a distiller whose choice is an agent.
+
+    Rewards are measured on training triples themselves, or, where the distiller holds some back, on those.
+    """
+
+    def __init__(self, distiller: Distiller, agent: Agent):
+        self.distiller, self.agent = distiller, agent
+        mkg, held = distiller.neighbours.mkg, distiller.held
+        self.known = Answers.of(mkg.train, mkg.num_entities, mkg.num_relations)
+        everything = torch.arange(distiller.training.num_triples)
+        self.trained = everything if held is None else everything[~held]
+        self.held = None if held is None else everything[held]
+
+    def give(self) -> Rollout:
+        """One REINFORCE step of the agent on `rows` random triples."""
+        distiller, weights = self.distiller, self.distiller.weights
+        by_gain = self.agent.options.reward == "log-probability"
+        view, row, position = self._view(self.held if by_gain and self.held is not None else self.trained)
+        log_probs = distiller.soft_labels(view.batch, torch.arange(len(view.logits)))[:, row]
+        evidence = self._evidence(view, row, position)
+        if by_gain:
+
+            def delta(action: Tensor) -> Tensor:
+                return log_probability_gain(evidence, log_probs, action, weights.tau)
+        else:
+            effect = evidence.own_effect() if self.held is None else self.held_out_effect(view)[row]
+            inside = inside_mask(view.near, view.logits)[row]
+
+            def delta(action: Tensor) -> Tensor:
+                return improvement(evidence.logits, log_probs, action, inside, effect, weights)
+
+        return self.agent.learn(distiller.state(view, row, position), distiller.mask(view)[row], delta)
+
+    @torch.no_grad()
+    def _view(self, pool: Tensor) -> tuple[View, Tensor, Tensor]:
+        """The student on the queries of random triples of the pool; each triple's row, and its training position."""
+        position = pool[torch.randint(len(pool), (self.agent.options.rows,))]
+        batch, row = self._queries_of(position)
+        view = self.distiller.view(batch)
+        return view, row.to(view.logits.device), position.to(view.logits.device)
+
+    def _queries_of(self, position: Tensor) -> tuple[Batch, Tensor]:
+        queries, row = self.distiller.row_of[position].unique(return_inverse=True)
+        return self.distiller.open(self.distiller.training.at(queries)), row
+
+    def held_out_effect(self, view: View) -> Tensor:
+        """Derivative of the held-out cross entropy along the scores of the view's rows, (B, N).
+
+        With G the gradient of that cross entropy by the student's entities and relations, it is how fast each score
+        moves when the parameters move along G: a Jacobian-vector product.
+        """
+        student = self.distiller.student
+        table, relation = student.fusion.table, student.relation
+        assert self.held is not None and table is not None  # noqa: PT018
+        position = self.held[torch.randint(len(self.held), (4 * self.agent.options.rows,))]
+        batch, row = self._queries_of(position)
+        with torch.enable_grad():
+            loss = self._evidence(self.distiller.view(batch), row, position).cross_entropy()
+            gradient = torch.autograd.grad(loss, (table, relation))
+        head, wanted = view.batch.queries.unbind(1)
+
+        def scores(table: Tensor, relation: Tensor) -> Tensor:
+            return student.score.logits(student.score.query(table[head], relation[wanted]), table)
+
+        return torch.func.jvp(scores, (table.detach(), relation.detach()), gradient)[1].detach()
+
+    def _evidence(self, view: View, row: Tensor, position: Tensor) -> Evidence:
+        device = view.logits.device
+        target = self.distiller.training.target[position.cpu()].to(device)
+        known_row, known = self.known.gather(self.known.find(view.batch.queries.cpu()))
+        rivals = torch.ones_like(view.logits, dtype=torch.bool)
+        rivals[known_row.to(device), known.to(device)] = False
+        rivals = rivals[row]
+        rivals[torch.arange(len(target), device=device), target] = True
+        return Evidence(view.logits[row], target, rivals)

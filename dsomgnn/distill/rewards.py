@@ -1,0 +1,83 @@
+"""What a set of teachers did for the student on a row: the two measures of delta.
+
+(a) improvement: how much a step on L_nd lowers a cross entropy C, to first order. A step along -grad L_nd changes C
+    by -<grad C, grad L_nd>, so <effect, dL_nd/dscores> is the improvement per unit of step, with `effect` the
+    derivative of C along the row's scores. C is the row's own cross entropy (`own_effect`), or that of held-out
+    triples, on which neither teachers nor student were trained: then the effect comes through the parameters that
+    rows share, and memorised facts earn nothing (`Lesson.held_out_effect`).
+(b) log_probability_gain: how much more the set gives the target than the student and all teachers do.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from dsomgnn.distill.losses import LossWeights, distillation, mix
+from dsomgnn.distill.policy import set_weights
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Rows that ask for one target each: student `logits` (B, N), `target` (B,).
+
+    `rivals` (B, N) bool: the target, and what is not known to be an answer too. As in filtered ranks, other answers
+    do not compete: else a teacher that knows them would seem to harm.
+    """
+
+    logits: Tensor
+    target: Tensor
+    rivals: Tensor
+
+    def log_probs(self, scores: Tensor) -> Tensor:
+        """Log softmax of scores (B, N) over the rivals."""
+        return scores.masked_fill(~self.rivals, -torch.inf).log_softmax(-1)
+
+    def of_target(self, values: Tensor) -> Tensor:
+        """The target's entry of each row, (B,)."""
+        return values.gather(1, self.target[:, None])[:, 0]
+
+    def cross_entropy(self) -> Tensor:
+        """Mean -log p(target) of the student among the rivals."""
+        return -self.of_target(self.log_probs(self.logits)).mean()
+
+    def own_effect(self) -> Tensor:
+        """Derivative of each row's own cross entropy by its scores, (B, N)."""
+        effect = self.log_probs(self.logits).exp()
+        return effect.scatter_add(1, self.target[:, None], -torch.ones_like(self.target, dtype=effect.dtype)[:, None])
+
+
+def improvement(
+    logits: Tensor, log_probs: Tensor, action: Tensor, inside: Tensor, effect: Tensor, weights: LossWeights
+) -> Tensor:
+    """Measure (a), (B,): student `logits` (B, N), teachers' `log_probs` (K, B, N) at tau; an empty set gives 0."""
+    with torch.enable_grad():
+        scores = logits.detach().requires_grad_()
+        soft = mix(log_probs, _safe(action)).detach()
+        (gradient,) = torch.autograd.grad(distillation(scores, soft, inside, weights).sum(), scores)
+    return torch.where(action.sum(1) > 0, (effect * gradient).sum(1), 0)
+
+
+def log_probability_gain(evidence: Evidence, log_probs: Tensor, action: Tensor, tau: float) -> Tensor:
+    """Measure (b), (B,): log p_a(t) - max(log u(t), log p_all(t)) among the rivals; an empty set gives 0.
+
+    p_a is the normalised geometric mean of the set: an arithmetic mean is never above its best member.
+    """
+    everyone = set_weights(torch.ones_like(action))
+    student = evidence.of_target(evidence.log_probs(evidence.logits / tau))
+    chosen, of_all = (
+        evidence.of_target(evidence.log_probs(geometric(log_probs, weights))) for weights in (_safe(action), everyone)
+    )
+    return torch.where(action.sum(1) > 0, chosen - torch.maximum(student, of_all), 0)
+
+
+def geometric(log_probs: Tensor, weights: Tensor) -> Tensor:
+    """Log of the normalised weighted geometric mean of K distributions, (B, N)."""
+    return torch.einsum("kbn,bk->bn", log_probs, weights).log_softmax(1)
+
+
+def _safe(action: Tensor) -> Tensor:
+    """Weights of the set, uniform where it is empty (its result is not used)."""
+    return set_weights(torch.where(action.sum(1, keepdim=True) > 0, action, torch.ones_like(action)))

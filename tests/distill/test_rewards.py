@@ -1,0 +1,62 @@
+"""The two measures of what a set of teachers did for the student."""
+
+import torch
+
+from dsomgnn.distill.losses import LossWeights, distillation, mix
+from dsomgnn.distill.policy import set_weights
+from dsomgnn.distill.rewards import Evidence, geometric, improvement, log_probability_gain
+
+WEIGHTS = LossWeights(tau=1.5, alpha=0.7, beta=2.0)
+ACTION = torch.tensor([[1, 0], [0, 1], [1, 1], [0, 0]], dtype=torch.float64)
+
+
+def case():
+    generator = torch.Generator().manual_seed(0)
+    logits = torch.randn(4, 7, generator=generator, dtype=torch.float64)
+    log_probs = torch.randn(2, 4, 7, generator=generator, dtype=torch.float64).log_softmax(2)
+    target = torch.tensor([0, 3, 2, 6])
+    rivals = torch.rand(4, 7, generator=generator) < 0.7
+    rivals[torch.arange(4), target] = True
+    inside = torch.rand(4, 7, generator=generator) < 0.4
+    return Evidence(logits, target, rivals), log_probs, inside
+
+
+def test_own_improvement_is_what_a_small_step_on_the_taught_loss_does_to_the_filtered_cross_entropy():
+    evidence, log_probs, inside = case()
+    found = improvement(evidence.logits, log_probs, ACTION, inside, evidence.own_effect(), WEIGHTS)
+    step = 1e-6
+    logits = evidence.logits.clone().requires_grad_()
+    soft = mix(log_probs[:, :3], set_weights(ACTION[:3]))
+    (gradient,) = torch.autograd.grad(distillation(logits[:3], soft, inside[:3], WEIGHTS).sum(), logits)
+    before, after = (evidence.of_target(evidence.log_probs(x.detach())) for x in (logits, logits - step * gradient))
+    torch.testing.assert_close(found[:3], ((after - before) / step)[:3], rtol=1e-4, atol=1e-6)
+    assert found[3] == 0, "an empty set does nothing"
+
+
+def test_known_answers_do_not_compete():
+    evidence, _, _ = case()
+    other = evidence.logits.clone()
+    other[~evidence.rivals] = 50.0
+    same = Evidence(other, evidence.target, evidence.rivals)
+    torch.testing.assert_close(evidence.cross_entropy(), same.cross_entropy())
+    assert (evidence.own_effect()[~evidence.rivals] == 0).all()
+
+
+def test_own_effect_is_the_gradient_of_the_cross_entropy():
+    evidence, _, _ = case()
+    logits = evidence.logits.clone().requires_grad_()
+    loss = Evidence(logits, evidence.target, evidence.rivals).cross_entropy() * 4
+    torch.testing.assert_close(torch.autograd.grad(loss, logits)[0], evidence.own_effect())
+
+
+def test_log_probability_gain_by_hand():
+    log_probs = torch.tensor([[[0.8, 0.1, 0.1]], [[0.2, 0.4, 0.4]]], dtype=torch.float64).log()
+    evidence = Evidence(torch.zeros(1, 3, dtype=torch.float64), torch.tensor([0]), torch.ones(1, 3, dtype=torch.bool))
+    one = torch.tensor([[1.0, 0.0]], dtype=torch.float64)
+    both = geometric(log_probs, torch.tensor([[0.5, 0.5]], dtype=torch.float64))
+    products = torch.tensor([0.8 * 0.2, 0.1 * 0.4, 0.1 * 0.4], dtype=torch.float64).sqrt()
+    torch.testing.assert_close(both.exp()[0], products / products.sum())
+    bar = torch.maximum(torch.tensor(1 / 3, dtype=torch.float64), both.exp()[0, 0]).log()
+    gain = log_probability_gain(evidence, log_probs, one, 1.0)
+    torch.testing.assert_close(gain[0], log_probs[0, 0, 0] - bar)
+    assert log_probability_gain(evidence, log_probs, 0 * one, 1.0) == 0
