@@ -1,0 +1,111 @@
+"""Filtered ranks: hand-computed, with ties, filters and both sides."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from dsomgnn.data.answers import Answers
+from dsomgnn.errors import DsomError
+from dsomgnn.rank.ranks import filtered_ranks, rank_triples
+
+SCORES = [0.5, 0.9, 0.9, 0.1, 0.9]
+
+
+@pytest.mark.parametrize(
+    ("scores", "target", "known", "optimistic", "pessimistic"),
+    [
+        (SCORES, 0, [], 4, 4),
+        (SCORES, 0, [1, 4], 2, 2),
+        (SCORES, 1, [], 1, 3),
+        (SCORES, 1, [2], 1, 2),
+        (SCORES, 1, [1, 1, 2, 2], 1, 2),  # the right answer is known itself, and told twice
+        (SCORES, 3, [0, 1, 2, 3, 4], 1, 1),
+        ([0.0] * 5, 2, [], 1, 5),  # a model that tells nothing apart is not first
+        ([0.0] * 5, 2, [0], 1, 4),
+        ([1.0, -float("inf"), 0.0], 2, [0], 1, 1),
+        ([1.0, float("inf"), 0.0], 0, [], 2, 2),
+    ],
+)
+def test_ranks_by_hand(scores, target, known, optimistic, pessimistic):
+    rows = torch.zeros(len(known), dtype=torch.long)
+    ranks = filtered_ranks(torch.tensor([scores]), torch.tensor([target]), rows, torch.tensor(known, dtype=torch.long))
+    assert [r.item() for r in ranks] == [optimistic, pessimistic]
+
+
+def test_a_known_answer_is_left_out_of_its_own_row_only():
+    scores, target = torch.tensor([SCORES, SCORES]), torch.tensor([0, 0])
+    optimistic, _ = filtered_ranks(scores, target, torch.tensor([0, 1, 1]), torch.tensor([1, 2, 4]))
+    assert optimistic.tolist() == [3, 2]
+
+
+NAN_RIVAL = pytest.mark.xfail(strict=True, reason="a NaN rival counts as beaten: a diverged model ranks too well")
+
+
+@pytest.mark.parametrize("where", [0, pytest.param(1, marks=NAN_RIVAL)], ids=["right", "rival"])
+def test_a_nan_is_refused_wherever_it_competes(where):
+    scores = torch.tensor([[0.5, 0.9, 0.2, 0.1]])
+    scores[0, where] = torch.nan
+    with pytest.raises(DsomError, match="NaN"):
+        filtered_ranks(scores, torch.tensor([0]), torch.tensor([0]), torch.tensor([2]))
+
+
+@pytest.mark.parametrize("value", [float("inf"), -float("inf")])
+def test_an_infinite_score_of_the_right_answer_is_refused(value):
+    with pytest.raises(DsomError, match="infinite"):
+        filtered_ranks(torch.tensor([[0.5, value]]), torch.tensor([1]), torch.tensor([0]), torch.tensor([0]))
+
+
+N, R = 9, 2
+
+
+@pytest.fixture(scope="module")
+def problem():
+    """Scores in few steps, so that many tie; known triples; some of them to be ranked."""
+    generator = torch.Generator().manual_seed(0)
+    table = torch.randint(5, (N, 2 * R, N), generator=generator).float()
+    known = torch.stack([torch.randint(n, (60,), generator=generator) for n in (N, R, N)], 1)
+    return table, known, known[:25]
+
+
+def plain_ranks(table, known, triples):
+    facts, found = set(map(tuple, known.tolist())), []
+    for side in ("tail", "head"):
+        for h, r, t in triples.tolist():
+            if side == "tail":
+                scores, right, others = table[h, r], t, [e for e in range(N) if (h, r, e) not in facts]
+            else:
+                scores, right, others = table[t, r + R], h, [e for e in range(N) if (e, r, t) not in facts]
+            above = sum(bool(scores[e] > scores[right]) for e in others if e != right)
+            level = sum(bool(scores[e] == scores[right]) for e in others if e != right)
+            found.append((1 + above, 1 + above + level))
+    return found
+
+
+def ranked(problem, budget):
+    table, known, triples = problem
+    return rank_triples(
+        lambda q: table[q[:, 0], q[:, 1]].clone(), triples, Answers.of(known, N, R), N, R, budget=budget
+    )
+
+
+def test_ranks_of_both_sides_equal_a_plain_loop(problem):
+    """The head side of (h, r, t) is the query (t, r + R)."""
+    ranks, wanted = ranked(problem, 1 << 20), plain_ranks(*problem)
+    assert list(zip(ranks.optimistic.tolist(), ranks.pessimistic.tolist(), strict=True)) == wanted
+    assert any(low < high for low, high in wanted)
+    assert ranks.side.tolist() == [1] * 25 + [0] * 25
+    assert ranks.relation.tolist() == problem[2][:, 1].tolist() * 2
+
+
+@pytest.mark.parametrize("budget", [1, 700, 4 * 2 * N * 25])
+def test_the_memory_budget_does_not_change_a_rank(problem, budget):
+    whole, parts = ranked(problem, 1 << 30), ranked(problem, budget)
+    assert torch.equal(whole.optimistic, parts.optimistic)
+    assert torch.equal(whole.pessimistic, parts.pessimistic)
+
+
+def test_realistic_is_the_mean_of_both(problem):
+    ranks = ranked(problem, 1 << 20)
+    assert torch.equal(ranks.by("realistic") * 2, ranks.by("optimistic") + ranks.by("pessimistic"))
+    assert (ranks.by("optimistic") <= ranks.by("realistic")).all()
