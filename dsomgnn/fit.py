@@ -25,7 +25,7 @@ from dsomgnn.progress import Progress
 from dsomgnn.rank.metrics import mrr
 from dsomgnn.rank.ranks import rank_triples
 from dsomgnn.recipe import Training
-from dsomgnn.record import finished_record, start_record, take_teachers
+from dsomgnn.record import finished_record, same_teachers, start_record
 from dsomgnn.registry import SHIPPED
 from dsomgnn.run import CHECKPOINT, Run, load_into
 
@@ -39,9 +39,7 @@ def fit(job: Job, run: Run, progress: Progress | None = None, teachers_of: Path 
     for teacher in job.recipe.pool.values():
         if teacher.encoder not in SHIPPED:
             check_encoder(teacher.encoder, job.folder, len(teacher.fanouts), dict(teacher.options))
-    record = _begin(job, run, progress)
-    if teachers_of is not None:
-        take_teachers(job.recipe, run, record, Run.open(teachers_of))
+    record = _begin(job, run, progress, Run.open(teachers_of) if teachers_of else None)
     teachers = [_teacher(job, run, record, name, i, progress) for i, name in enumerate(job.recipe.pool)]
     if "student" not in record["phases"]:
         distil(job, run, record, teachers, progress)
@@ -51,12 +49,18 @@ def fit(job: Job, run: Run, progress: Progress | None = None, teachers_of: Path 
     return record
 
 
-def _begin(job: Job, run: Run, progress: Progress) -> dict[str, Any]:
+def _begin(job: Job, run: Run, progress: Progress, teachers_of: Run | None) -> dict[str, Any]:
+    """The record of a run that goes on, or of a new one."""
     if (run.path / "record.json").exists():
         return run.read_json("record.json")
+    taken = same_teachers(job, teachers_of) if teachers_of else {}
+    run.make()
     run.write_recipe(job.recipe, plugins(job.recipe, job.folder))
     run.write_ids(job.dataset)
-    record = start_record(job)
+    if teachers_of:
+        for name in taken:
+            run.copy(teachers_of, f"teachers/{name}.safetensors")
+    record = start_record(job, taken)
     run.write_json("record.json", record)
     for warning in job.dataset.warnings:
         progress.say(f"warning: {warning}", "yellow")

@@ -62,23 +62,20 @@ def teacher_key(recipe: Recipe, name: str, data_sha256: str) -> str:
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
 
 
-def take_teachers(recipe: Recipe, run: Run, record: dict[str, Any], other: Run) -> None:
-    """Take over the teachers of another run. Raises RecipeError where one would come out differently."""
+def same_teachers(job: Job, other: Run) -> dict[str, Any]:
+    """The phases of another run's teachers. Raises RecipeError where one would come out differently here."""
     theirs = other.read_json("record.json")
-    for name in recipe.pool:
-        key = teacher_key(recipe, name, record["data"]["sha256"])
+    for name in job.recipe.pool:
+        key = teacher_key(job.recipe, name, job.dataset.sha256)
         if theirs["teachers"].get(name) != key or name not in theirs["phases"]:
             raise RecipeError(
                 f'--teachers {other.path}: its teacher "{name}" is missing, unfinished or made with other settings '
                 "(teacher, features, seed, place in the pool, reserve, data)"
             )
-    for name in recipe.pool:
-        run.copy(other, f"teachers/{name}.safetensors")
-        record["phases"][name] = {**theirs["phases"][name], "taken_from": str(other.path)}
-    run.write_json("record.json", record)
+    return {name: {**theirs["phases"][name], "taken_from": str(other.path)} for name in job.recipe.pool}
 
 
-def start_record(job: Job) -> dict[str, Any]:
+def start_record(job: Job, phases: dict[str, Any]) -> dict[str, Any]:
     data = job.dataset
     return {
         "finished": False,
@@ -105,7 +102,7 @@ def start_record(job: Job) -> dict[str, Any]:
         "teachers": {name: teacher_key(job.recipe, name, data.sha256) for name in job.recipe.pool},
         "teacher_train_triples": len(job.teacher_mkg.train),
         "selection": "validation MRR, filtered with train, valid and test, ties realistic",
-        "phases": {},
+        "phases": dict(phases),
     }
 
 

@@ -37,17 +37,20 @@ class Run:
 
     @classmethod
     def create(cls, path: Path | None, recipe_path: Path) -> Run:
-        """A new folder: `path`, or runs/<recipe>-<date>-<n>. Raises CheckpointError where it holds a run already."""
+        """A folder to be: `path`, or runs/<recipe>-<date>-<n>. Raises CheckpointError where it holds a run already."""
         path = path or _free_path(f"{recipe_path.stem}-{date.today().isoformat()}")
         if (path / "record.json").exists():
             raise CheckpointError(
                 f"{path}: holds a run already. Go on with it: dsomgnn fit --resume {path}; or name another folder."
             )
-        try:
-            (path / "teachers").mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise CheckpointError(f"{path}: cannot be made: {error.strerror}") from None
         return cls(path)
+
+    def make(self) -> None:
+        """Make the folder, once all that could be wrong before training has been looked at."""
+        try:
+            (self.path / "teachers").mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise CheckpointError(f"{self.path}: cannot be made: {error.strerror}") from None
 
     @classmethod
     def open(cls, path: Path) -> Run:
