@@ -81,7 +81,7 @@ def mkg_of():
 
 @pytest.fixture(scope="session")
 def random_mkg(mkg_of):
-    """40 entities (the last without a triple), 3 relations (0 is symmetric), about 150 train triples, self-loops too."""
+    """40 entities (the last has no triple), 3 relations (0 is symmetric), about 150 train triples, some self-loops."""
     import torch
 
     generator = torch.Generator().manual_seed(0)

@@ -11,10 +11,10 @@ from dsomgnn.layer import Layer
 
 @pytest.fixture
 def layer() -> Layer:
-    """9 sources, 4 destinations of which the last has no edge; parallel edges, unsorted."""
+    """9 sources, 5 destinations, the fourth with one edge and the last with none; parallel edges, unsorted."""
     src = torch.tensor([8, 0, 3, 3, 5, 1, 7, 2, 2, 6])
-    dst = torch.tensor([0, 2, 0, 0, 1, 2, 2, 0, 2, 1])
-    return Layer(src, dst, torch.arange(10) % 4, torch.arange(9) * 10, 4)
+    dst = torch.tensor([0, 2, 0, 0, 1, 2, 3, 0, 2, 1])
+    return Layer(src, dst, torch.arange(10) % 4, torch.arange(9) * 10, 5)
 
 
 def value_and_gradient(function, x):
@@ -52,12 +52,12 @@ def test_softmax_stands_large_logits(layer):
     logits = torch.full((10,), 1e4).index_fill_(0, torch.tensor([0]), -1e4)
     weights = layer.softmax(logits)
     assert torch.isfinite(weights).all()
-    torch.testing.assert_close(layer.sum(weights), torch.tensor([1.0, 1, 1, 0]))
+    torch.testing.assert_close(layer.sum(weights), torch.tensor([1.0, 1, 1, 1, 0]))
 
 
 def test_keep_drops_edges_and_nothing_else(layer):
     kept = layer.keep(layer.etype != 0)
     assert kept.src.tolist() == [0, 3, 3, 1, 7, 2, 6]
-    assert kept.dst.tolist() == [2, 0, 0, 2, 2, 0, 1]
+    assert kept.dst.tolist() == [2, 0, 0, 2, 3, 0, 1]
     assert 0 not in kept.etype
-    assert (kept.num_src, kept.num_dst) == (9, 4)
+    assert (kept.num_src, kept.num_dst) == (9, 5)

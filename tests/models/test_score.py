@@ -11,8 +11,7 @@ from dsomgnn.models.score import SCORES, ComplEx, DistMult, n3
 
 def complex_rows(x: Tensor) -> list[list[complex]]:
     """Vectors (n, 2d), real half then imaginary half, as Python complex numbers."""
-    real, imaginary = x.chunk(2, -1)
-    return [[complex(a, b) for a, b in zip(*row, strict=True)] for row in zip(real.tolist(), imaginary.tolist())]
+    return torch.complex(*x.chunk(2, -1)).tolist()
 
 
 def score_of(score, head, relation, candidates) -> Tensor:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import pytest
 import torch
 
+from dsomgnn.build import build
 from dsomgnn.data.answers import Answers
 from dsomgnn.errors import DsomError
 from dsomgnn.rank.ranks import filtered_ranks, rank_triples
+from dsomgnn.recipe import load_recipe
 
 SCORES = [0.5, 0.9, 0.9, 0.1, 0.9]
 
@@ -54,6 +56,14 @@ def test_a_nan_is_refused_wherever_it_competes(where):
 def test_an_infinite_score_of_the_right_answer_is_refused(value):
     with pytest.raises(DsomError, match="infinite"):
         filtered_ranks(torch.tensor([[0.5, value]]), torch.tensor([1]), torch.tensor([0]), torch.tensor([0]))
+
+
+def test_answers_known_from_any_split_do_not_compete(tiny):
+    """a likes b, c (train) and d (valid); likes a: e (train) and c (test)."""
+    (tiny / "recipe.toml").write_text(f'[data]\nname = "{tiny}"\n[distill]\npolicy = "none"\n')
+    known = build(load_recipe(tiny / "recipe.toml"), tiny).known
+    row, answer = known.gather(known.find(torch.tensor([[0, 1], [0, 3]])))
+    assert (row.tolist(), answer.tolist()) == ([0, 0, 0, 1, 1], [1, 2, 3, 2, 4])
 
 
 N, R = 9, 2
