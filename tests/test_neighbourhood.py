@@ -151,3 +151,14 @@ def test_pairs_are_sorted_and_distinct(random_mkg):
 def test_an_unknown_kind_is_refused(random_mkg):
     with pytest.raises(ValueError, match="khopp"):
         Neighbours(random_mkg, "khopp")
+
+
+@pytest.mark.xfail(strict=True, raises=IndexError, reason="Own.holds fails where no query of the batch has a target")
+@pytest.mark.parametrize("kind", ["sampled", "khop"])
+def test_queries_without_targets_have_a_neighbourhood_too(random_mkg, kind):
+    """A batch whose triples are all held back."""
+    nothing = torch.empty(0, dtype=torch.long)
+    queries = TrainingQueries(random_mkg).queries[:3]
+    near = Neighbours(random_mkg, kind, hops=1, walks=400).of(queries, nothing, nothing)
+    found = rows(near, 3)
+    assert found == [breadth_first(random_mkg, query, set(), 1) for query in queries.tolist()]
