@@ -29,8 +29,8 @@ class Tally:
         self.empty += int((step.action.sum(1) == 0).sum())
         self.chosen += step.action.sum(0).cpu()
         self.loss += step.loss.item() * count
-        self.fit += step.fit * count
-        self.taught += step.taught * count
+        self.fit += step.fit.item() * count
+        self.taught += step.taught.item() * count
         if rollout is not None:
             self.rounds.append((rollout.reward.mean().item(), rollout.entropy.mean().item()))
 

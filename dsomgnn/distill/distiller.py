@@ -10,18 +10,18 @@ from torch import Tensor
 
 from dsomgnn.batches import Batch, TrainingQueries
 from dsomgnn.distill.agent import Agent, FixedChoice
-from dsomgnn.distill.losses import LossWeights, distillation, inside_mask, mix
+from dsomgnn.distill.fused import mean_soft_labels, taught_cross_entropy
+from dsomgnn.distill.losses import LossWeights
 from dsomgnn.distill.policy import merged_weights
 from dsomgnn.distill.state import StateBuilder
 from dsomgnn.distill.teachers import FrozenTeacher
-from dsomgnn.models.cross_entropy import cross_entropy
 from dsomgnn.models.model import Model
 from dsomgnn.neighbourhood import Neighbourhood, Neighbours
 
 
 @dataclass(frozen=True)
 class View:
-    """The student on one batch: everything both steps read."""
+    """The student on one batch: everything both steps read. `logits` (B, N) carry no gradient."""
 
     batch: Batch
     near: Neighbourhood
@@ -37,8 +37,8 @@ class Step:
     """Loss of a student step with its parts and the sets that were chosen (T, K)."""
 
     loss: Tensor
-    fit: float
-    taught: float
+    fit: Tensor
+    taught: Tensor
     action: Tensor
 
 
@@ -94,16 +94,20 @@ class Distiller:
         batch = batch.to(table.device)
         head, relation = table[batch.queries[:, 0]], student.relation[batch.queries[:, 1]]
         query = student.score.query(head, relation)
-        return View(batch, near, table, head, relation, query, student.score.logits(query, table))
+        logits = student.score.logits(query.detach(), table.detach())
+        return View(batch, near, table, head, relation, query, logits)
 
     def step(self, batch: Batch, stage: str = TAUGHT) -> Step:
         """The student's loss: cross entropy + gamma L_nd + N3, means over the batch's triples."""
         view = self.view(batch)
         action = self._actions(view, stage)
-        fit = cross_entropy(view.logits, view.batch.row, view.batch.target)
-        taught = self._taught(view, action)
+        weight, number = merged_weights(action, view.batch.row, len(view.query))
+        soft = mean_soft_labels(self.teachers, view.batch, weight, self.weights.tau)
+        loss, fit, taught = taught_cross_entropy(
+            view.query, view.table, view.logits, view.batch, soft, view.near, number, self.weights
+        )
         rest = self.n3 * self.student.regulariser(view.table, view.head, view.relation, view.batch)
-        return Step(fit + taught + rest, fit.item(), taught.item(), action)
+        return Step(loss + rest, fit, taught, action)
 
     def _actions(self, view: View, stage: str) -> Tensor:
         mask = self.mask(view)[view.batch.row]
@@ -123,28 +127,18 @@ class Distiller:
 
     def state(self, view: View, row: Tensor | None = None, position: Tensor | None = None) -> Tensor:
         """States of the batch's triples, or of those given by row and position in training order."""
-        log_u = view.logits.detach().log_softmax(1)
-        state = self.states.of(view.batch, view.near, view.query, view.relation, view.table, log_u)
+        lse = view.logits.logsumexp(1)
+        state = self.states.of(view.batch, view.near, view.query, view.relation, view.table, view.logits, lse)
         if row is None or position is None:
             row, position = view.batch.row, view.batch.position
-        return self.states.per_triple(state, row, position, log_u[row, self.training.target[position].to(row.device)])
-
-    def _taught(self, view: View, action: Tensor) -> Tensor:
-        """gamma L_nd, rows weighted by how many of their triples chose a teacher."""
-        weight, number = merged_weights(action, view.batch.row, len(view.logits))
-        rows = torch.nonzero(number)[:, 0]
-        if not len(rows) or self.weights.gamma == 0:
-            return view.logits.new_zeros(())
-        soft = mix(self.soft_labels(view.batch, rows), weight[rows])
-        inside = inside_mask(view.near, view.logits)[rows]
-        loss = distillation(view.logits[rows], soft, inside, self.weights)
-        return self.weights.gamma * (loss * number[rows]).sum() / len(view.batch.row)
+        target = self.training.target[position.cpu()].to(row.device)
+        return self.states.per_triple(state, row, position, view.logits[row, target] - lse[row])
 
     def open(self, batch: Batch) -> Batch:
         """The batch without held-back triples."""
         return batch if self.held is None else batch.keep(~self.held[batch.position])
 
     @torch.no_grad()
-    def soft_labels(self, batch: Batch, rows: Tensor) -> Tensor:
-        queries, index = batch.queries[rows], batch.index[rows]
-        return torch.stack([teacher.log_probs(queries, index, self.weights.tau) for teacher in self.teachers])
+    def soft_labels(self, batch: Batch) -> Tensor:
+        """Log soft labels of every teacher, (K, B, N), at tau."""
+        return torch.stack([t.log_probs(batch.queries, batch.index, self.weights.tau) for t in self.teachers])

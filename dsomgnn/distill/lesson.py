@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -33,7 +35,7 @@ class Lesson:
         distiller, weights = self.distiller, self.distiller.weights
         by_gain = self.agent.options.reward == "log-probability"
         view, row, position = self._view(self.held if by_gain and self.held is not None else self.trained)
-        log_probs = distiller.soft_labels(view.batch, torch.arange(len(view.logits)))[:, row]
+        log_probs = distiller.soft_labels(view.batch)[:, row]
         evidence = self._evidence(view, row, position)
         if by_gain:
 
@@ -72,7 +74,9 @@ class Lesson:
         position = self.held[torch.randint(len(self.held), (4 * self.agent.options.rows,))]
         batch, row = self._queries_of(position)
         with torch.enable_grad():
-            loss = self._evidence(self.distiller.view(batch), row, position).cross_entropy()
+            held = self.distiller.view(batch)
+            logits = student.score.logits(held.query, held.table)
+            loss = self._evidence(replace(held, logits=logits), row, position).cross_entropy()
             gradient = torch.autograd.grad(loss, (table, relation))
         head, wanted = view.batch.queries.unbind(1)
 

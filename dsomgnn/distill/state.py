@@ -75,13 +75,21 @@ class StateBuilder:
         return 3 * student_width + 2 + 4 * teachers + (2 * teachers + 1 if self.target_features else 0)
 
     def of(
-        self, batch: Batch, near: Neighbourhood, query: Tensor, relation: Tensor, table: Tensor, log_u: Tensor
+        self,
+        batch: Batch,
+        near: Neighbourhood,
+        query: Tensor,
+        relation: Tensor,
+        table: Tensor,
+        logits: Tensor,
+        lse: Tensor,
     ) -> Tensor:
-        """One row per query of the batch: student query vectors, relations (B, d), entities (N, d), log u (B, N)."""
+        """One row per query of the batch, from the student's query vectors and relations (B, d), entities (N, d),
+        scores (B, N) and their log normalisers (B,)."""
         cache, index = self.cache, batch.index
         context = table.new_zeros(query.shape).index_add_(0, near.row, table[near.node])
         count = torch.bincount(near.row, minlength=len(query)).clamp(min=1)[:, None]
-        agreement = log_u.gather(1, cache.top[index])
+        agreement = logits.gather(1, cache.top[index]) - lse[:, None]
         scalars = [cache.entropy[index] / 5, cache.mass[index], agreement / 5, cache.speaks[index]]
         vectors = [_unit_variance(v) for v in (query, relation, context / count)]
         return torch.cat([*vectors, self.graph[index], *scalars], 1).detach()
