@@ -196,7 +196,7 @@ def make_distiller(job: Job, student: Model, teachers: list[FrozenTeacher]) -> D
     """The distiller of a recipe whose policy is not "none"."""
     recipe, agent = job.recipe, job.recipe.agent
     distill = recipe.distill
-    neighbours = Neighbours(job.mkg, distill.neighbourhood, distill.hops, distill.walks)
+    neighbours = Neighbours(job.teacher_mkg, distill.neighbourhood, distill.hops, distill.walks)
     cache = cache_teachers(teachers, job.training, neighbours)
     states = StateBuilder(job.mkg, job.training, cache, agent.state == "target")
     choice: Agent | FixedChoice
@@ -216,7 +216,8 @@ def make_distiller(job: Job, student: Model, teachers: list[FrozenTeacher]) -> D
     )
     stages = Stages(distill.warmup, agent.epochs)
     n3, held = recipe.student.n3, job.held
-    return Distiller(student, teachers, job.training, neighbours, states, choice, weights, n3, stages, held)
+    known = Answers.of(job.dataset.train, job.dataset.num_entities, job.dataset.num_relations)
+    return Distiller(student, teachers, job.training, known, neighbours, states, choice, weights, n3, stages, held)
 
 
 def plugins(recipe: Recipe, folder: Path) -> list[Path]:

@@ -30,6 +30,9 @@ class Neighbourhood:
         key = (row * num_entities + node).unique()
         return cls(key // num_entities, key % num_entities)
 
+    def with_targets(self, row: Tensor, target: Tensor, num_entities: int) -> Neighbourhood:
+        return Neighbourhood.of(torch.cat([row, self.row]), torch.cat([target, self.node]), num_entities)
+
     def to(self, device: torch.device | str) -> Neighbourhood:
         return Neighbourhood(self.row.to(device), self.node.to(device))
 
@@ -43,14 +46,17 @@ class Neighbours:
         self.mkg, self.kind, self.hops, self.walks = mkg, kind, hops, walks
         self.answers = Answers.of(mkg.train, mkg.num_entities, mkg.num_relations) if kind == "answers" else None
 
-    def of(self, queries: Tensor, row: Tensor, target: Tensor) -> Neighbourhood:
-        """Neighbourhoods of queries (B, 2) whose targets are `target[i]` for query `row[i]`.
+    def around(self, queries: Tensor, row: Tensor, target: Tensor) -> Neighbourhood:
+        """Neighbourhoods of queries (B, 2) that do not tell the targets: `target[i]` belongs to query `row[i]`.
 
-        The own edges of a query are those to its targets, in both directions.
+        The own edges of a query are those to its targets, in both directions; no walk takes them.
         """
-        extra_row, extra_node = getattr(self, f"_{self.kind}")(queries, row, target)
-        both = torch.cat([row, extra_row]), torch.cat([target, extra_node])
-        return Neighbourhood.of(*both, self.mkg.num_entities)
+        rows, nodes = getattr(self, f"_{self.kind}")(queries, row, target)
+        return Neighbourhood.of(rows, nodes, self.mkg.num_entities)
+
+    def of(self, queries: Tensor, row: Tensor, target: Tensor) -> Neighbourhood:
+        """`around`, and the targets themselves: the set M of the loss."""
+        return self.around(queries, row, target).with_targets(row, target, self.mkg.num_entities)
 
     def _sampled(self, queries: Tensor, row: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         start = torch.repeat_interleave(queries[:, 0], self.walks)
@@ -95,7 +101,7 @@ class Neighbours:
     def _target(self, queries: Tensor, row: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         return row[:0], target[:0]
 
-    _none = _target  # plain KL: the loss ignores the split, the policy still wants a neighbourhood
+    _none = _target  # plain KL: there is no split
 
 
 class Own:
@@ -116,5 +122,7 @@ class Own:
 
     def _is_target(self, row: Tensor, node: Tensor) -> Tensor:
         key = row * self.mkg.num_entities + node
+        if not len(self.keys):
+            return torch.zeros_like(key, dtype=torch.bool)
         at = torch.searchsorted(self.keys, key).clamp(max=len(self.keys) - 1)
         return self.keys[at] == key

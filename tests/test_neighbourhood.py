@@ -153,7 +153,6 @@ def test_an_unknown_kind_is_refused(random_mkg):
         Neighbours(random_mkg, "khopp")
 
 
-@pytest.mark.xfail(strict=True, raises=IndexError, reason="Own.holds fails where no query of the batch has a target")
 @pytest.mark.parametrize("kind", ["sampled", "khop"])
 def test_queries_without_targets_have_a_neighbourhood_too(random_mkg, kind):
     """A batch whose triples are all held back."""

@@ -24,7 +24,7 @@ def text_feature(name: str, folder: Path, source: str, dim: int, entities: Vocab
 
     path = require_file(folder, source)
     rows = read_rows(path, 2, 2)
-    entity = positions([row[0] for row in rows], entities.index, path, "entity")
+    entity = positions([row[0] for row in rows], entities.index, path, "entity", once=True)
     filled = [i for i, row in enumerate(rows) if row[1].strip()]
     try:
         terms = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=min(2, 1 + len(filled) // 50))
@@ -92,13 +92,15 @@ def histogram_feature(name: str, folder: Path, source: str, entities: Vocabulary
     `source` is a table (entity, file) or a folder whose file names are identifiers ("/" written as "__").
     Pictures that cannot be read are left out, with one warning that counts them.
     """
+    from PIL import Image
+
     entity, files = _pictures(folder, source, entities)
     rows, kept, broken = [], [], []
     for i, file in zip(entity, files, strict=True):
         try:
             rows.append(colour_histogram(file))
             kept.append(i)
-        except (OSError, ValueError, SyntaxError) as error:
+        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
             broken.append(f"{file.name} ({error})")
     if broken:
         warnings.warn(f"{name}: {len(broken)} pictures cannot be read, the first: {broken[0]}", stacklevel=2)
@@ -111,10 +113,12 @@ def colour_histogram(file: Path) -> np.ndarray:
     """Square roots of the share of pixels in each of 4 x 4 x 4 cells of RGB, weighted by opacity; (64,)."""
     from PIL import Image
 
-    with Image.open(file) as picture:
-        if picture.width * picture.height > LARGEST_PICTURE:
-            raise ValueError(f"{picture.width} x {picture.height} pixels are too many")
-        pixels = np.asarray(picture.convert("RGBA"), dtype=np.int64).reshape(-1, 4)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+        with Image.open(file) as picture:
+            if picture.width * picture.height > LARGEST_PICTURE:
+                raise ValueError(f"{picture.width} x {picture.height} pixels are too many")
+            pixels = np.asarray(picture.convert("RGBA"), dtype=np.int64).reshape(-1, 4)
     cell = pixels[:, :3] * BINS // 256 @ np.array([BINS * BINS, BINS, 1])
     counts = np.bincount(cell, weights=pixels[:, 3], minlength=BINS**3)
     return np.sqrt(counts / max(counts.sum(), 1))
@@ -130,5 +134,5 @@ def _pictures(folder: Path, source: str, entities: Vocabulary) -> tuple[np.ndarr
         return np.array([i for i, _ in known], dtype=np.int64), [p for _, p in known]
     path = require_file(folder, source)
     rows = read_rows(path, 2)
-    entity = positions([row[0] for row in rows], entities.index, path, "entity")
+    entity = positions([row[0] for row in rows], entities.index, path, "entity", once=True)
     return entity, [folder / row[1] for row in rows]

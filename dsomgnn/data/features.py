@@ -30,12 +30,12 @@ class Feature:
 
 
 def placed(name: str, rows: np.ndarray, entity: np.ndarray, num_entities: int) -> Feature:
-    """The feature whose row i belongs to entity[i]; every other entity is absent."""
+    """The feature whose row i belongs to entity[i]; every other entity, and a row of zeros, is absent."""
     values = torch.zeros(num_entities, rows.shape[1])
     present = torch.zeros(num_entities, dtype=torch.bool)
     where = torch.from_numpy(entity)
     values[where] = torch.from_numpy(np.ascontiguousarray(rows, dtype=np.float32))
-    present[where] = True
+    present[where] = values[where].any(1)
     return Feature(name, values, present)
 
 
@@ -69,7 +69,7 @@ def array_feature(
     if ids is not None and id_file is None:
         require_file(folder, ids)
     if id_file is not None:
-        entity = positions([row[0] for row in read_rows(id_file, 1)], entities.index, id_file, "entity")
+        entity = positions([row[0] for row in read_rows(id_file, 1)], entities.index, id_file, "entity", once=True)
         _same_length(path, rows, len(entity), f"{id_file} names {len(entity)} entities")
     else:
         _same_length(path, rows, len(entities), f"there are {len(entities)} entities and no id file")
@@ -113,7 +113,7 @@ def _read_array(path: Path) -> np.ndarray:
 def _one_tensor(tensors: dict, path: Path) -> np.ndarray:
     if len(tensors) != 1:
         raise DataError(f"{path}: holds {len(tensors)} tensors ({', '.join(map(str, tensors))}), expected one")
-    return next(iter(tensors.values())).float().numpy()
+    return next(iter(tensors.values())).detach().float().numpy()
 
 
 def _read_safetensors(path: Path) -> np.ndarray:

@@ -50,8 +50,10 @@ class MKG:
 
     def edge_types(self) -> list[str]:
         """Names of the 2R relations; the second half are reciprocals."""
-        names = list(self.dataset.relations.ids)
-        return names + [INVERSE + name for name in names]
+        names, prefix = list(self.dataset.relations.ids), INVERSE
+        while any(name.startswith(prefix) for name in names):
+            prefix += INVERSE
+        return names + [prefix + name for name in names]
 
     def graph(self) -> DGLGraph:
         """Heterogeneous: one canonical edge type ("entity", relation, "entity") per relation and reciprocal.

@@ -56,12 +56,22 @@ def read_rows(path: Path, least: int, most: int | None = None) -> list[list[str]
     return rows
 
 
-def positions(column: Sequence[str], index: Mapping[str, int], path: Path, what: str) -> np.ndarray:
-    """Positions (rows,) int64 of identifiers; DataError with file:line for an unknown one."""
+def refuse_repeats(column: Sequence[str], path: Path) -> None:
+    """DataError with file:line where an identifier stands a second time."""
+    first: dict[str, int] = {}
+    for number, word in enumerate(column, 1):
+        if first.setdefault(word, number) != number:
+            raise DataError(f'{path}:{number}: "{word}" stands a second time (first in line {first[word]})')
+
+
+def positions(column: Sequence[str], index: Mapping[str, int], path: Path, what: str, once: bool = False) -> np.ndarray:
+    """Positions (rows,) int64 of identifiers; DataError with file:line for an unknown one, or a second one (`once`)."""
     found = np.fromiter(map(index.get, column, repeat(-1)), dtype=np.int64, count=len(column))
     missing = np.flatnonzero(found < 0)
     if len(missing):
         word = column[missing[0]]
         more = f" ({len(missing)} such rows)" if len(missing) > 1 else ""
         raise DataError(f'{path}:{missing[0] + 1}: unknown {what} "{word}"{more}.{nearest(word, index)}')
+    if once:
+        refuse_repeats(column, path)
     return found

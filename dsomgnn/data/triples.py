@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dsomgnn.data.tables import find_file, positions, read_rows, require_file
+from dsomgnn.data.tables import find_file, positions, read_rows, refuse_repeats, require_file
 from dsomgnn.errors import DataError
 
 SPLITS = ("train", "valid", "test")
@@ -106,10 +106,7 @@ def _vocabulary(folder: Path, name: str, columns: list[tuple[str, ...]]) -> Voca
         return Vocabulary(ids, ids)
     rows = read_rows(path, 1)
     ids = tuple(row[0] for row in rows)
-    if len(set(ids)) < len(ids):
-        first: dict[str, int] = {}
-        number, word = next((n, i) for n, i in enumerate(ids, 1) if first.setdefault(i, n) != n)
-        raise DataError(f'{path}:{number}: "{word}" stands a second time (first in line {first[word]})')
+    refuse_repeats(ids, path)
     names = tuple(row[1] if len(row) > 1 and row[1] else row[0] for row in rows)
     return Vocabulary(ids, names, _kinds(rows))
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from dsomgnn.batches import Batch, TrainingQueries
+from dsomgnn.data.answers import Answers
 from dsomgnn.distill.agent import Agent, FixedChoice
 from dsomgnn.distill.fused import mean_soft_labels, taught_cross_entropy
 from dsomgnn.distill.losses import LossWeights
@@ -21,9 +22,13 @@ from dsomgnn.neighbourhood import Neighbourhood, Neighbours
 
 @dataclass(frozen=True)
 class View:
-    """The student on one batch: everything both steps read. `logits` (B, N) carry no gradient."""
+    """The student on one batch: everything both steps read.
+
+    `near` is M, the targets included; `around` does not tell them. `logits` (B, N) carry no gradient.
+    """
 
     batch: Batch
+    around: Neighbourhood
     near: Neighbourhood
     table: Tensor
     head: Tensor
@@ -60,7 +65,8 @@ class Distiller:
     """Student, frozen teachers and who chooses among them.
 
     `held` (T,) bool marks, in training order, the triples on which the agent is rewarded: neither teachers nor, while
-    the agent learns, the student train on them. Without it (None) any training triple is rewarded.
+    the agent learns, the student train on them. Without it (None) any training triple is rewarded. `known` are the
+    answers of all training triples.
     """
 
     def __init__(
@@ -68,6 +74,7 @@ class Distiller:
         student: Model,
         teachers: Sequence[FrozenTeacher],
         training: TrainingQueries,
+        known: Answers,
         neighbours: Neighbours,
         states: StateBuilder,
         choice: Agent | FixedChoice,
@@ -77,7 +84,7 @@ class Distiller:
         held: Tensor | None = None,
     ):
         self.student, self.teachers, self.training = student, list(teachers), training
-        self.neighbours, self.states, self.choice = neighbours, states, choice
+        self.known, self.neighbours, self.states, self.choice = known, neighbours, states, choice
         self.weights, self.n3, self.stages, self.held = weights, n3, stages, held
         self.row_of = torch.repeat_interleave(torch.arange(len(training)), training.indptr.diff())
 
@@ -85,17 +92,20 @@ class Distiller:
         """The batches of an epoch, `size` queries each, with the stage it is in."""
         stage = self.stages.at(epoch) if isinstance(self.choice, Agent) else TAUGHT
         for batch in self.training.batches(size):
-            yield batch if stage == TAUGHT else self.open(batch), stage
+            batch = batch if stage == TAUGHT else self.open(batch)
+            if len(batch.row):
+                yield batch, stage
 
     def view(self, batch: Batch) -> View:
         student = self.student
         table = student.candidates()
-        near = self.neighbours.of(batch.queries, batch.row, batch.target).to(table.device)
+        around = self.neighbours.around(batch.queries, batch.row, batch.target)
+        near = around.with_targets(batch.row, batch.target, len(table)).to(table.device)
         batch = batch.to(table.device)
         head, relation = table[batch.queries[:, 0]], student.relation[batch.queries[:, 1]]
         query = student.score.query(head, relation)
         logits = student.score.logits(query.detach(), table.detach())
-        return View(batch, near, table, head, relation, query, logits)
+        return View(batch, around.to(table.device), near, table, head, relation, query, logits)
 
     def step(self, batch: Batch, stage: str = TAUGHT) -> Step:
         """The student's loss: cross entropy + gamma L_nd + N3, means over the batch's triples."""
@@ -128,7 +138,7 @@ class Distiller:
     def state(self, view: View, row: Tensor | None = None, position: Tensor | None = None) -> Tensor:
         """States of the batch's triples, or of those given by row and position in training order."""
         lse = view.logits.logsumexp(1)
-        state = self.states.of(view.batch, view.near, view.query, view.relation, view.table, view.logits, lse)
+        state = self.states.of(view.batch, view.around, view.query, view.relation, view.table, view.logits, lse)
         if row is None or position is None:
             row, position = view.batch.row, view.batch.position
         target = self.training.target[position.cpu()].to(row.device)

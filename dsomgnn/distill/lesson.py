@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from dsomgnn.batches import Batch
-from dsomgnn.data.answers import Answers
 from dsomgnn.distill.agent import Agent
 from dsomgnn.distill.distiller import Distiller, View
 from dsomgnn.distill.losses import inside_mask
@@ -24,8 +23,7 @@ class Lesson:
 
     def __init__(self, distiller: Distiller, agent: Agent):
         self.distiller, self.agent = distiller, agent
-        mkg, held = distiller.neighbours.mkg, distiller.held
-        self.known = Answers.of(mkg.train, mkg.num_entities, mkg.num_relations)
+        held = distiller.held
         everything = torch.arange(distiller.training.num_triples)
         self.trained = everything if held is None else everything[~held]
         self.held = None if held is None else everything[held]
@@ -62,11 +60,13 @@ class Lesson:
         queries, row = self.distiller.row_of[position].unique(return_inverse=True)
         return self.distiller.open(self.distiller.training.at(queries)), row
 
+    @torch.no_grad()
     def held_out_effect(self, view: View) -> Tensor:
         """Derivative of the held-out cross entropy along the scores of the view's rows, (B, N).
 
         With G the gradient of that cross entropy by the student's entities and relations, it is how fast each score
-        moves when the parameters move along G: a Jacobian-vector product.
+        moves when the parameters move along G. Score functions are linear in head, in relation and in tail, so that
+        is the sum of three scores, each with one of them replaced by its part of G.
         """
         student = self.distiller.student
         table, relation = student.fusion.table, student.relation
@@ -79,16 +79,15 @@ class Lesson:
             loss = self._evidence(replace(held, logits=logits), row, position).cross_entropy()
             gradient = torch.autograd.grad(loss, (table, relation))
         head, wanted = view.batch.queries.unbind(1)
-
-        def scores(table: Tensor, relation: Tensor) -> Tensor:
-            return student.score.logits(student.score.query(table[head], relation[wanted]), table)
-
-        return torch.func.jvp(scores, (table.detach(), relation.detach()), gradient)[1].detach()
+        to_table, to_relation = gradient
+        moved = student.score.query(to_table[head], view.relation) + student.score.query(view.head, to_relation[wanted])
+        return student.score.logits(moved, view.table) + student.score.logits(view.query, to_table)
 
     def _evidence(self, view: View, row: Tensor, position: Tensor) -> Evidence:
         device = view.logits.device
         target = self.distiller.training.target[position.cpu()].to(device)
-        known_row, known = self.known.gather(self.known.find(view.batch.queries.cpu()))
+        answers = self.distiller.known
+        known_row, known = answers.gather(answers.find(view.batch.queries.cpu()))
         rivals = torch.ones_like(view.logits, dtype=torch.bool)
         rivals[known_row.to(device), known.to(device)] = False
         rivals = rivals[row]

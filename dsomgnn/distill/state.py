@@ -35,7 +35,7 @@ def cache_teachers(
     parts = []
     for index in torch.arange(len(training)).split(chunk):
         batch = training.at(index)
-        near = neighbours.of(batch.queries, batch.row, batch.target)
+        near = neighbours.around(batch.queries, batch.row, batch.target)
         parts.append([_describe(teacher, batch, near) for teacher in teachers])
     columns = [[torch.cat([part[k][i] for part in parts]) for k in range(len(teachers))] for i in range(5)]
     entropy, top, mass, log_target, rank = (torch.stack(column, 1) for column in columns)

@@ -10,7 +10,9 @@ from torch import Tensor
 
 
 class ScoreFunction(Protocol):
-    """`parts`: how many equal parts a vector has (2: real and imaginary). Widths are real numbers per vector."""
+    """Linear in head, in relation and in tail: an inner product of query and candidate.
+
+    `parts`: how many equal parts a vector has (2: real and imaginary). Widths are real numbers per vector."""
 
     name: str
     parts: int

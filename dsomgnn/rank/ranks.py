@@ -41,7 +41,7 @@ def filtered_ranks(logits: Tensor, target: Tensor, row: Tensor, known: Tensor) -
     """
     index = torch.arange(len(target), device=logits.device)
     right = logits[index, target]
-    if not torch.isfinite(right).all():
+    if not torch.isfinite(right).all() or logits.isnan().any():
         raise DsomError("a score is NaN or infinite: the model has diverged; lower its learning rate")
     logits[row, known] = -torch.inf
     logits[index, target] = right
@@ -61,7 +61,8 @@ def rank_triples(
     """Ranks of both directions of triples (n, 3): tails first, then heads.
 
     `logits(queries)` gives scores (B, N) of queries (B, 2) of head and relation; the head side of (h, r, t) is the
-    query (t, r + R). `known` answers are filtered out. Scores take at most about `budget` bytes.
+    query (t, r + R). `known` answers are filtered out, in the matrix that
+    `logits` returned. Scores take at most about `budget` bytes.
     """
     head, relation, tail = triples.unbind(1)
     queries = torch.cat([torch.stack([head, relation], 1), torch.stack([tail, relation + num_relations], 1)])

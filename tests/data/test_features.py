@@ -51,7 +51,6 @@ def test_every_format_gives_the_same_centred_rows_of_length_one(tmp_path, source
     assert feature.present.all()
 
 
-@pytest.mark.xfail(strict=True, reason="a tensor that requires grad is refused")
 def test_a_parameter_saved_by_torch_is_read(tmp_path):
     torch.save(torch.nn.Parameter(torch.from_numpy(ROWS)), tmp_path / "x.pt")
     torch.testing.assert_close(load(tmp_path, "x.pt").values, centred_unit(ROWS))
@@ -115,7 +114,6 @@ def test_a_bad_array_is_refused_with_the_reason(tmp_path, rows, ids, message):
         load(tmp_path)
 
 
-@pytest.mark.xfail(strict=True, reason="the last row of an entity wins, silently")
 def test_an_entity_named_twice_by_the_id_file_is_refused(tmp_path):
     np.save(tmp_path / "x.npy", ROWS[:3])
     (tmp_path / "x.txt").write_text("a\nb\na\n")

@@ -47,7 +47,6 @@ def test_edges_are_the_train_triples_and_their_reciprocals_and_nothing_of_valid_
         assert not ((mkg.edges == torch.tensor([h, r, t])).all(1)).any()
 
 
-@pytest.mark.xfail(strict=True, reason="names of edge types collide, and one of the two is dropped")
 def test_a_relation_that_is_named_like_a_reciprocal_loses_no_edge(tiny):
     with (tiny / "train.txt").open("a") as file:
         file.write("a\tinverse:likes\tf\n")

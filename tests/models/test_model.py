@@ -153,7 +153,6 @@ def logits_after_training(folder, splits, encoder) -> list[torch.Tensor]:
     return [open_model(job, run, name).logits(queries).detach() for name in ("teacher:text", "student")]
 
 
-@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated:DeprecationWarning")  # by torch.func itself
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_changing_valid_or_test_triples_changes_no_logit_and_changing_train_does(tmp_path, encoder, monkeypatch):
     """What validation data may do is choose the epoch (there is one here) and the temperature (held fast here)."""

@@ -1,0 +1,160 @@
+"""The agent on real data: a useless teacher is dropped; rewards are what they say; held-back triples stay back."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from dsomgnn.batches import TrainingQueries
+from dsomgnn.build import build, make_distiller, make_student, make_teacher
+from dsomgnn.choices import choice_report
+from dsomgnn.distill.distiller import LEARN, TAUGHT, WARM_UP
+from dsomgnn.distill.lesson import Lesson
+from dsomgnn.distill.losses import LossWeights, distillation, inside_mask, mix
+from dsomgnn.distill.policy import merged_weights
+from dsomgnn.distill.rewards import improvement
+from dsomgnn.distill.teachers import freeze
+from dsomgnn.fit import distil_epoch, fit_epoch, optimisers_of
+from dsomgnn.models.cross_entropy import cross_entropy
+from dsomgnn.recipe import parse_recipe
+
+
+def recipe_of(**agent):
+    return parse_recipe(
+        {
+            "data": {"name": "worldfacts"},
+            "teachers": {"good": {"rank": 32}, "shuffled": {"rank": 32}},
+            "student": {"rank": 32},
+            "distill": {"warmup": 1, "walks": 4},
+            "agent": {"rows": 128, **agent},
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """A job with a teacher trained for some epochs without the reserve, and its copy with the entities shuffled."""
+    job = build(recipe_of())
+    model = make_teacher(job, "good")
+    settings = job.recipe.teachers["good"]
+    training, optimisers = TrainingQueries(job.teacher_mkg), optimisers_of(model, settings)
+    for _ in range(10):
+        fit_epoch(model, training, optimisers, settings, job.device)
+    good = freeze("good", model, None)
+    order = torch.randperm(job.dataset.num_entities, generator=torch.Generator().manual_seed(0))
+    return job, [
+        good,
+        dataclasses.replace(good, name="shuffled", entities=good.entities[order], heads=good.heads[order]),
+    ]
+
+
+def start(trained, **agent):
+    job, teachers = trained
+    job = dataclasses.replace(job, recipe=recipe_of(**agent))
+    student = make_student(job)
+    distiller = make_distiller(job, student, teachers)
+    return job, student, distiller, Lesson(distiller, distiller.choice)
+
+
+@pytest.mark.parametrize("reward", ["improvement", "log-probability"])
+@pytest.mark.parametrize("reward_on", ["train", "reserve"])
+def test_a_shuffled_teacher_is_dropped_within_a_few_epochs(trained, reward, reward_on):
+    job, student, distiller, lesson = start(trained, reward=reward, reward_on=reward_on, lr=3e-3)
+    optimisers = optimisers_of(student, job.recipe.student)
+    for epoch in range(1, 6):
+        distil_epoch(distiller, lesson, optimisers, 400, epoch)
+    shares = choice_report(distiller, job.dataset)["overall"]
+    assert shares["good"] > 0.9
+    assert shares["shuffled"] < 0.1
+
+
+def test_improvement_on_held_out_triples_is_the_product_of_the_two_gradients(trained):
+    """Against plain autograd: gradient of the held-out cross entropy times gradient of the row's taught loss."""
+    job, student, distiller, lesson = start(trained, rows=8)
+    optimisers = optimisers_of(student, job.recipe.student)
+    distil_epoch(distiller, None, optimisers, 400, 1)
+    student.double()
+    weights = LossWeights(alpha=0.5, beta=2.0)
+    view, row, _ = lesson._view(lesson.trained)
+    torch.manual_seed(5)
+    effect = lesson.held_out_effect(view)[row]
+    torch.manual_seed(5)
+    held = lesson.held[torch.randint(len(lesson.held), (32,))]
+    batch, held_row = lesson._queries_of(held)
+    now = distiller.view(batch)
+    scores = student.score.logits(now.query, now.table)
+    loss = lesson._evidence(dataclasses.replace(now, logits=scores), held_row, held).cross_entropy()
+    parameters = (student.fusion.table, student.relation)
+    wanted = torch.autograd.grad(loss, parameters)
+
+    log_probs = distiller.soft_labels(view.batch)[:, row].double()
+    action = torch.ones(len(row), 2, dtype=torch.float64)
+    inside = inside_mask(view.near, view.logits)[row]
+    found = improvement(view.logits[row], log_probs, action, inside, effect, weights)
+    query = student.score.query(
+        student.fusion.table[view.batch.queries[:, 0]], student.relation[view.batch.queries[:, 1]]
+    )
+    logits = student.score.logits(query, student.fusion.table)[row]
+    soft = mix(log_probs, action / 2)
+    for i, taught in enumerate(distillation(logits, soft, inside, weights)[:3]):
+        own = torch.autograd.grad(taught, parameters, retain_graph=True)
+        torch.testing.assert_close(found[i], sum((a * b).sum() for a, b in zip(own, wanted, strict=True)))
+
+
+def test_held_back_triples_reach_the_student_only_after_the_agent_has_learnt(trained):
+    job, _, distiller, lesson = start(trained, epochs=2)
+    reserve = set(lesson.held.tolist())
+    seen = {}
+    for epoch in (1, 2, 3, 4):
+        batches = list(distiller.epoch(400, epoch))
+        seen[epoch] = ({p for b, _ in batches for p in b.position.tolist()}, batches[0][1])
+    assert [stage for _, stage in seen.values()] == [WARM_UP, LEARN, LEARN, TAUGHT]
+    assert all(not reserve & positions for positions, stage in seen.values() if stage != TAUGHT)
+    assert len(seen[4][0]) == distiller.training.num_triples
+    assert len(reserve) == 2 * round(0.05 * len(job.dataset.train))
+
+
+def test_no_reserved_triple_is_in_the_teachers_graph(trained):
+    job, *_ = start(trained)
+    key = lambda t: set(map(tuple, t.tolist()))  # noqa: E731
+    training = job.training
+    held = {(*training.queries[q].tolist(), t) for q, t in held_pairs(job)}
+    assert held
+    assert not held & key(job.teacher_mkg.edges)
+    assert held <= key(job.mkg.edges)
+
+
+def held_pairs(job):
+    training = job.training
+    row = torch.repeat_interleave(torch.arange(len(training)), training.indptr.diff())
+    return zip(row[job.held].tolist(), training.target[job.held].tolist(), strict=True)
+
+
+def test_context_state_does_not_know_the_answer_and_target_state_does(trained):
+    """With context only, all triples of a query look the same; with target features they differ."""
+    for kind, same in (("context", True), ("target", False)):
+        _, _, distiller, _ = start(trained, state=kind)
+        batch = distiller.training.at(distiller.training.indptr.diff().argmax()[None])
+        state = distiller.state(distiller.view(batch))
+        assert (state == state[0]).all().item() is same
+
+
+def test_one_student_step_in_fast_form_equals_the_plain_loss(trained):
+    _, student, distiller, _ = start(trained)
+    batch = distiller.training.at(torch.arange(40))
+    torch.manual_seed(1)
+    view = distiller.view(batch)
+    action = (torch.rand(len(batch.row), 2) < 0.5).float()
+    distiller.choice.choose = lambda state, mask: action
+    distiller.neighbours.around = lambda *_: view.around
+    step = distiller.step(batch, LEARN)
+    weight, number = merged_weights(action, batch.row, len(batch.queries))
+    rows = number > 0
+    logits = student.score.logits(view.query, view.table)
+    soft = mix(distiller.soft_labels(batch)[:, rows], weight[rows])
+    taught = (
+        distillation(logits[rows], soft, inside_mask(view.near, logits)[rows], LossWeights()) * number[rows]
+    ).sum()
+    fit = cross_entropy(logits, batch.row, batch.target)
+    rest = distiller.n3 * student.regulariser(view.table, view.head, view.relation, batch)
+    torch.testing.assert_close(step.loss, fit + taught / len(batch.row) + rest, rtol=1e-4, atol=1e-5)
