@@ -197,8 +197,8 @@ def make_distiller(job: Job, student: Model, teachers: list[FrozenTeacher]) -> D
     recipe, agent = job.recipe, job.recipe.agent
     distill = recipe.distill
     neighbours = Neighbours(job.teacher_mkg, distill.neighbourhood, distill.hops, distill.walks)
-    cache = cache_teachers(teachers, job.training, neighbours)
-    states = StateBuilder(job.mkg, job.training, cache, agent.state == "target")
+    cache = cache_teachers(teachers, job.training, neighbours, agent.state == "target")
+    states = StateBuilder(job.mkg, job.training, cache)
     choice: Agent | FixedChoice
     if distill.policy == "reinforce":
         width = states.width(student.relation.shape[1])

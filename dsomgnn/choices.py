@@ -12,6 +12,8 @@ from dsomgnn.distill.agent import Agent
 from dsomgnn.distill.distiller import Distiller, Step
 from dsomgnn.distill.reinforce import Rollout
 
+MOST_QUERIES = 20_000
+
 
 class Tally:
     """Sums over the steps of an epoch."""
@@ -47,19 +49,23 @@ class Tally:
 
 @torch.no_grad()
 def choice_report(distiller: Distiller, dataset: Dataset, batch: int = 512) -> dict[str, Any]:
-    """Mean probability of each teacher over the training triples: overall, per relation and side, per kind of head.
+    """Mean probability of each teacher over training triples: overall, per relation and side, per kind of head.
 
-    Empty for a fixed choice: there is nothing to report.
+    Over at most MOST_QUERIES queries, evenly spread. Empty for a fixed choice: there is nothing to report.
     """
     if not isinstance(distiller.choice, Agent):
         return {}
-    probability, empty = [], []
-    for index in torch.arange(len(distiller.training)).split(batch):
-        p, mask = distiller.probabilities(distiller.training.at(index))
+    probability, empty, heads = [], [], []
+    number = len(distiller.training)
+    chosen = torch.linspace(0, number - 1, min(number, MOST_QUERIES), dtype=torch.float64).long()
+    for index in chosen.split(batch):
+        part = distiller.training.at(index)
+        p, mask = distiller.probabilities(part)
+        heads.append(part.queries[part.row])
         probability.append((p * mask).cpu())
         empty.append(((1 - p * mask).prod(1)).cpu())
     p = torch.cat(probability)
-    queries = distiller.training.queries[distiller.row_of]
+    queries = torch.cat(heads)
     names = [teacher.name for teacher in distiller.teachers]
     relations = [*dataset.relations.ids, *(f"inverse:{r}" for r in dataset.relations.ids)]
     report: dict[str, Any] = {"overall": _means(p, names), "empty": torch.cat(empty).mean().item()}

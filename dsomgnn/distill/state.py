@@ -17,62 +17,73 @@ from dsomgnn.neighbourhood import Neighbourhood, Neighbours
 @dataclass(frozen=True)
 class TeacherCache:
     """Per training query (Q, K): entropy of the soft labels, most probable entity, mass on the neighbours, and
-    whether the teacher speaks of the head. Per triple (T, K): log p(target) and reciprocal rank of the target."""
+    whether the teacher speaks of the head. Per triple (T, K), where the state may know the target: log p(target) and
+    its reciprocal rank."""
 
     entropy: Tensor
     top: Tensor
     mass: Tensor
     speaks: Tensor
-    log_target: Tensor
-    reciprocal_rank: Tensor
+    log_target: Tensor | None = None
+    reciprocal_rank: Tensor | None = None
 
 
 @torch.no_grad()
 def cache_teachers(
-    teachers: Sequence[FrozenTeacher], training: TrainingQueries, neighbours: Neighbours, chunk: int = 256
+    teachers: Sequence[FrozenTeacher],
+    training: TrainingQueries,
+    neighbours: Neighbours,
+    targets: bool = False,
+    chunk: int = 256,
 ) -> TeacherCache:
-    """One pass over all training queries and teachers, without temperature tau."""
+    """One pass over all training queries and teachers, at temperature tau = 1."""
     parts = []
     for index in torch.arange(len(training)).split(chunk):
         batch = training.at(index)
         near = neighbours.around(batch.queries, batch.row, batch.target)
-        parts.append([_describe(teacher, batch, near) for teacher in teachers])
-    columns = [[torch.cat([part[k][i] for part in parts]) for k in range(len(teachers))] for i in range(5)]
-    entropy, top, mass, log_target, rank = (torch.stack(column, 1) for column in columns)
+        parts.append([_describe(teacher, batch, near, targets) for teacher in teachers])
+    size = len(parts[0][0])
+    columns = [[torch.cat([part[k][i] for part in parts]) for k in range(len(teachers))] for i in range(size)]
+    entropy, top, mass, *rest = (torch.stack(column, 1) for column in columns)
     speaks = torch.stack([t.speaks[training.queries[:, 0].to(t.speaks.device)] for t in teachers], 1)
-    return TeacherCache(entropy, top, mass, speaks.to(entropy.dtype), log_target, rank)
+    return TeacherCache(entropy, top, mass, speaks.to(entropy.dtype), *rest)
 
 
-def _describe(teacher: FrozenTeacher, batch: Batch, near: Neighbourhood) -> tuple[Tensor, ...]:
+def _describe(teacher: FrozenTeacher, batch: Batch, near: Neighbourhood, targets: bool) -> tuple[Tensor, ...]:
     device = teacher.entities.device
     on = batch.to(device)
-    log_p = teacher.log_probs(on.queries, batch.index)
-    p = log_p.exp()
+    scores = teacher.logits(on.queries, batch.index).div_(teacher.temperature)
+    lse, top = scores.logsumexp(1), scores.argmax(1)
+    p = scores.softmax(1)
     row, node = near.row.to(device), near.node.to(device)
     mass = p.new_zeros(len(p)).index_add_(0, row, p[row, node])
-    right = log_p[on.row, on.target]
-    above = torch.cat(
-        [(log_p[r] > s[:, None]).sum(1) for r, s in zip(on.row.split(256), right.split(256), strict=True)]
-    )
-    return -(p * log_p).sum(1), log_p.argmax(1), mass, right, 1 / (1 + above.to(p.dtype))
+    context = (lse - torch.linalg.vecdot(p, scores), top, mass)
+    return (*context, *_of_targets(scores, lse, on)) if targets else context
+
+
+def _of_targets(scores: Tensor, lse: Tensor, batch: Batch) -> tuple[Tensor, Tensor]:
+    """log p(target) and reciprocal rank of the target, per triple."""
+    right = scores[batch.row, batch.target]
+    pairs = zip(batch.row.split(256), right.split(256), strict=True)
+    above = torch.cat([(scores[row] > score[:, None]).sum(1) for row, score in pairs])
+    return right - lse[batch.row], 1 / (1 + above.to(scores.dtype))
 
 
 class StateBuilder:
-    """States (rows, F) from detached parts. `target_features` adds what depends on the answer (an option to compare:
-    it favours teachers that memorised the triple, and exists only for queries with a known answer)."""
+    """States (rows, F) from detached parts. A cache with target features adds what depends on the answer (an option
+    to compare: it favours teachers that memorised the triple, and exists only for queries with a known answer)."""
 
-    def __init__(self, mkg: MKG, training: TrainingQueries, cache: TeacherCache, target_features: bool = False):
+    def __init__(self, mkg: MKG, training: TrainingQueries, cache: TeacherCache):
         degree = torch.bincount(mkg.edges[:, 0], minlength=mkg.num_entities)
         frequency = torch.bincount(mkg.edges[:, 1], minlength=2 * mkg.num_relations)
         head, relation = training.queries.unbind(1)
         logs = torch.stack([degree[head], frequency[relation]], 1).float().log1p()
-        device = cache.entropy.device
-        self.graph = (logs - logs.mean(0)).div(logs.std(0).clamp(min=1e-6)).to(device)
-        self.cache, self.target_features = cache, target_features
+        self.graph = (logs - logs.mean(0)).div(logs.std(0).clamp(min=1e-6)).to(cache.entropy.device)
+        self.cache = cache
 
     def width(self, student_width: int) -> int:
         teachers = self.cache.entropy.shape[1]
-        return 3 * student_width + 2 + 4 * teachers + (2 * teachers + 1 if self.target_features else 0)
+        return 3 * student_width + 2 + 4 * teachers + (0 if self.cache.log_target is None else 2 * teachers + 1)
 
     def of(
         self,
@@ -96,14 +107,10 @@ class StateBuilder:
 
     def per_triple(self, state: Tensor, row: Tensor, position: Tensor, log_u_target: Tensor) -> Tensor:
         """States of triples from those of their queries; `position` (T,) is the triple's place in training order."""
-        state = state[row]
-        if not self.target_features:
+        state, cache = state[row], self.cache
+        if cache.log_target is None or cache.reciprocal_rank is None:
             return state
-        extra = [
-            self.cache.log_target[position] / 5,
-            self.cache.reciprocal_rank[position],
-            log_u_target[:, None] / 5,
-        ]
+        extra = [cache.log_target[position] / 5, cache.reciprocal_rank[position], log_u_target[:, None] / 5]
         return torch.cat([state, *extra], 1).detach()
 
 
