@@ -94,6 +94,8 @@ def pick_device(name: str) -> torch.device:
         device = torch.device(name)
     except RuntimeError:
         raise RecipeError(f'device = "{name}": no such device; use "auto", "cpu" or "cuda"') from None
+    if device.type not in ("cpu", "cuda"):
+        raise RecipeError(f'device = "{name}": only "auto", "cpu" and "cuda" are supported')
     if device.type == "cuda" and not torch.cuda.is_available():
         raise RecipeError(f'device = "{name}": this torch ({torch.__version__}) sees no CUDA device')
     return device
@@ -156,6 +158,11 @@ def _without_reserve(recipe: Recipe, mkg: MKG) -> MKG:
         return mkg
     keep = torch.ones(len(mkg.train), dtype=torch.bool)
     keep[_reserved_rows(recipe, len(mkg.train))] = False
+    if not keep.any():
+        raise DataError(
+            f"{mkg.dataset.folder}: the reserve takes all {len(keep)} train triples and leaves the teachers none; "
+            'say agent.reward_on = "train"'
+        )
     return MKG(mkg.dataset, mkg.features, mkg.train[keep])
 
 

@@ -19,7 +19,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-recipes_app = typer.Typer(help="Recipes that ship with dsomgnn.", no_args_is_help=True)
+recipes_app = typer.Typer(
+    help="Recipes that ship with dsomgnn.", epilog="Example: dsomgnn recipes cp worldfacts.toml", no_args_is_help=True
+)
 app.add_typer(recipes_app, name="recipes")
 
 Changes = Annotated[
@@ -79,7 +81,7 @@ def check(
     check_command(recipe, changes or [])
 
 
-@app.command()
+@app.command(epilog="Example: dsomgnn doctor")
 def doctor() -> None:
     """Versions, threads, GPU, DGL build; what is missing and how to mend it."""
     from dsomgnn.doctor import doctor_command
@@ -87,7 +89,7 @@ def doctor() -> None:
     doctor_command()
 
 
-@recipes_app.command("ls")
+@recipes_app.command("ls", epilog="Example: dsomgnn recipes ls")
 def recipes_ls() -> None:
     """List the shipped recipes."""
     for path in _shipped_recipes():

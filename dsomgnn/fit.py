@@ -26,7 +26,6 @@ from dsomgnn.rank.metrics import mrr
 from dsomgnn.rank.ranks import rank_triples
 from dsomgnn.recipe import Training
 from dsomgnn.record import finished_record, same_teachers, start_record
-from dsomgnn.registry import SHIPPED
 from dsomgnn.run import CHECKPOINT, Run, load_into
 
 
@@ -37,8 +36,7 @@ def fit(job: Job, run: Run, progress: Progress | None = None, teachers_of: Path 
     """
     progress = progress or Progress(quiet=True)
     for teacher in job.recipe.pool.values():
-        if teacher.encoder not in SHIPPED:
-            check_encoder(teacher.encoder, job.folder, len(teacher.fanouts), dict(teacher.options))
+        check_encoder(teacher.encoder, job.folder, len(teacher.fanouts), dict(teacher.options))
     record = _begin(job, run, progress, Run.open(teachers_of) if teachers_of else None)
     teachers = [_teacher(job, run, record, name, i, progress) for i, name in enumerate(job.recipe.pool)]
     if "student" not in record["phases"]:

@@ -1,0 +1,90 @@
+"""Frozen teachers: the same scores as the model, no peeking at own edges, a fitted temperature."""
+
+import dataclasses
+
+import pytest
+import torch
+
+from dsomgnn.batches import TrainingQueries
+from dsomgnn.build import build, make_teacher
+from dsomgnn.distill.teachers import fit_temperature, freeze
+from dsomgnn.fit import fit_epoch, optimisers_of
+from dsomgnn.recipe import parse_recipe
+
+
+@pytest.fixture(scope="module")
+def job():
+    return build(
+        parse_recipe(
+            {
+                "data": {"name": "worldfacts"},
+                "features": {"picture": {"source": "visual_lite0_f16.npy", "dim": 16}},
+                "teachers": {
+                    "gnn": {"rank": 8, "modality_rank": 4, "modalities": ("picture",), "encoder": "compgcn"},
+                    "pictures": {"structure": False, "modalities": ("picture",)},
+                    "plain": {"rank": 8},
+                },
+            }
+        )
+    )
+
+
+def scrambled(job, name):
+    """A teacher whose messages count: all parameters drawn large."""
+    model = make_teacher(job, name)
+    with torch.no_grad():
+        for p in model.parameters():
+            p.copy_(0.3 * torch.randn(p.shape))
+    return model.eval()
+
+
+def test_own_heads_are_encoded_without_the_edges_of_their_own_query(job):
+    model = scrambled(job, "gnn")
+    training = TrainingQueries(job.teacher_mkg)
+    frozen = freeze("gnn", model, training, batch=1)
+    one = training.at(torch.tensor([7]))
+    alone = model.heads(frozen.entities, one.queries[:, 0], one.pairs, every=True)
+    torch.testing.assert_close(frozen.own_heads[7:8], alone)
+    assert not torch.allclose(frozen.own_heads[7], frozen.heads[one.queries[0, 0]])
+
+
+def test_a_target_that_is_moved_elsewhere_does_not_change_its_own_query(job):
+    """Neither the candidates' table nor the head's messages carry the answer: only the target's vector is compared."""
+    model = scrambled(job, "gnn")
+    training = TrainingQueries(job.teacher_mkg)
+    batch = training.at(torch.tensor([7]))
+    table = model.candidates().detach()
+    before = model.heads(table, batch.queries[:, 0], batch.pairs, every=True)
+    neighbours = set(job.teacher_mkg.edges[job.teacher_mkg.edges[:, 2] == batch.queries[0, 0], 0].tolist())
+    only = [t for t in batch.target.tolist() if t in neighbours]
+    table[only] += 10.0
+    torch.testing.assert_close(model.heads(table, batch.queries[:, 0], batch.pairs, every=True), before)
+
+
+def test_frozen_scores_are_the_models_scores(job):
+    model = scrambled(job, "plain")
+    frozen = freeze("plain", model, None)
+    queries = torch.tensor([[0, 1], [5, 30]])
+    expected = model.score.logits(model.score.query(frozen.entities[[0, 5]], model.relation[[1, 30]]), frozen.entities)
+    torch.testing.assert_close(frozen.logits(queries), expected)
+    assert not frozen.entities.requires_grad
+
+
+def test_a_teacher_of_pictures_alone_speaks_only_of_entities_with_a_picture(job):
+    frozen = freeze("pictures", make_teacher(job, "pictures"), None)
+    assert torch.equal(frozen.speaks, job.mkg.features["picture"].present)
+    assert freeze("plain", make_teacher(job, "plain"), None).speaks.all()
+
+
+@pytest.mark.parametrize("heat", [0.25, 1.0, 4.0])
+def test_the_fitted_temperature_undoes_a_wrong_scale(job, heat):
+    model, settings = make_teacher(job, "plain"), job.recipe.teachers["plain"]
+    training, optimisers = TrainingQueries(job.teacher_mkg), optimisers_of(model, settings)
+    for _ in range(3):
+        fit_epoch(model, training, optimisers, settings, job.device)
+    frozen = freeze("plain", model, None)
+    relations = job.dataset.num_relations
+    right = fit_temperature(frozen, job.dataset.valid, relations)
+    hot = dataclasses.replace(frozen, entities=frozen.entities * heat)
+    found = fit_temperature(hot, job.dataset.valid, relations)
+    assert found == pytest.approx(right * heat, rel=0.02)
