@@ -1,6 +1,6 @@
 """Run a recipe under several policies and seeds, rank every student, and print one table.
 
-    python benchmarks/controls.py recipes/worldfacts.toml --seeds 3 --runs /tmp/controls
+    python benchmarks/controls.py recipes/worldfacts.toml --seeds 3 --runs runs/controls --alone student.n3=0.05
 
 Each line of the results file is one run: what was set, validation and test figures, seconds, commit. Runs that are in
 the file already are skipped. Teachers are shared between runs of a seed wherever they would come out the same.
@@ -86,6 +86,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--runs", type=Path, default=Path("runs"))
     parser.add_argument("--variants", nargs="*", default=list(VARIANTS), choices=list(VARIANTS))
+    parser.add_argument("--alone", nargs="*", default=[], help="settings of the student alone, which is tuned apart")
     parser.add_argument("--out", type=Path, help="results file [default: benchmarks/results/<recipe>.jsonl]")
     options = parser.parse_args()
     out = options.out or Path(__file__).parent / "results" / f"{options.recipe.stem}.jsonl"
@@ -95,7 +96,8 @@ def main() -> None:
     for seed in range(options.seeds):
         for variant in options.variants:
             if (variant, seed) not in done:
-                row = run_once(options.recipe, variant, VARIANTS[variant], seed, options.runs)
+                changes = VARIANTS[variant] + (options.alone if variant == "student alone" else [])
+                row = run_once(options.recipe, variant, changes, seed, options.runs)
                 rows.append(row)
                 with out.open("a") as file:
                     file.write(json.dumps(row) + "\n")

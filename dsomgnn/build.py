@@ -222,9 +222,11 @@ def make_distiller(job: Job, student: Model, teachers: list[FrozenTeacher]) -> D
         distill.neighbourhood != "none",
     )
     stages = Stages(distill.warmup, agent.epochs)
-    n3, held = recipe.student.n3, job.held
+    n3, held, dtype = recipe.student.n3, job.held, getattr(torch, recipe.student.products)
     known = Answers.of(job.dataset.train, job.dataset.num_entities, job.dataset.num_relations)
-    return Distiller(student, teachers, job.training, known, neighbours, states, choice, weights, n3, stages, held)
+    return Distiller(
+        student, teachers, job.training, known, neighbours, states, choice, weights, n3, stages, held, products
+    )
 
 
 def plugins(recipe: Recipe, folder: Path) -> list[Path]:

@@ -20,26 +20,29 @@ class Tally:
 
     def __init__(self, names: list[str]):
         self.names = names
-        self.triples = self.empty = 0
+        self.triples = self.measured = self.empty = 0
         self.loss = self.fit = self.taught = 0.0
         self.chosen = torch.zeros(len(names))
         self.rounds: list[tuple[float, float]] = []
 
     def add(self, step: Step, rollout: Rollout | None) -> None:
-        count = len(step.action)
+        count, taught = len(step.action), step.taught.item()
         self.triples += count
         self.empty += int((step.action.sum(1) == 0).sum())
         self.chosen += step.action.sum(0).cpu()
-        self.loss += step.loss.item() * count
         self.fit += step.fit.item() * count
-        self.taught += step.taught.item() * count
+        if taught == taught:  # measured, not NaN
+            self.measured += count
+            self.loss += step.loss.item() * count
+            self.taught += taught * count
         if rollout is not None:
             self.rounds.append((rollout.reward.mean().item(), rollout.entropy.mean().item()))
 
     def event(self) -> dict[str, Any]:
         """Loss parts, share of each teacher, share of empty sets, mean reward and entropy of the agent."""
         n = max(1, self.triples)
-        event: dict[str, Any] = {"loss": self.loss / n, "fit": self.fit / n, "taught": self.taught / n}
+        measured = max(1, self.measured)
+        event: dict[str, Any] = {"loss": self.loss / measured, "fit": self.fit / n, "taught": self.taught / measured}
         event["share"] = dict(zip(self.names, (self.chosen / n).tolist(), strict=True))
         event["empty"] = self.empty / n
         if self.rounds:

@@ -28,6 +28,8 @@ from dsomgnn.recipe import Training
 from dsomgnn.record import finished_record, same_teachers, start_record
 from dsomgnn.run import CHECKPOINT, Run, load_into
 
+MEASURE_EVERY = 8  # batches; the value of the taught loss costs more than its gradient
+
 
 def fit(job: Job, run: Run, progress: Progress | None = None, teachers_of: Path | None = None) -> dict[str, Any]:
     """Train what the recipe names into the run folder and return its record. A stopped run goes on where it stood.
@@ -101,8 +103,9 @@ def fit_epoch(
 ) -> dict[str, Any]:
     """One epoch of cross entropy and N3 without teachers."""
     started, total = time.monotonic(), torch.zeros((), device=device)
+    dtype = getattr(torch, settings.products)
     for batch in training.batches(settings.batch):
-        loss = model.loss(batch.to(device), settings.n3)
+        loss = model.loss(batch.to(device), settings.n3, dtype)
         optimisers.step(loss)
         total += loss.detach() * len(batch.row)
     return {
@@ -149,8 +152,8 @@ def distil_epoch(
 ) -> dict[str, Any]:
     """One epoch of distillation: a student step per batch, and an agent step while the agent learns."""
     started, tally = time.monotonic(), Tally([t.name for t in distiller.teachers])
-    for batch, stage in distiller.epoch(size, epoch):
-        step = distiller.step(batch, stage)
+    for number, (batch, stage) in enumerate(distiller.epoch(size, epoch)):
+        step = distiller.step(batch, stage, measure=number % MEASURE_EVERY == 0)
         optimisers.step(step.loss)
         tally.add(step, lesson.give() if lesson and stage == LEARN else None)
     return {**tally.event(), "rows_per_second": len(distiller.training) / (time.monotonic() - started)}

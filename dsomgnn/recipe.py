@@ -43,7 +43,10 @@ class FeatureRecipe(Section):
 
 
 class Training(Section):
-    """Optimisation of a model: Adagrad with `lr` for tables, Adam with `lr_dense` for the rest."""
+    """Optimisation of a model: Adagrad with `lr` for tables, Adam with `lr_dense` for the rest.
+
+    `products`: number format of the products with all entities; tables and optimisers stay float32.
+    """
 
     epochs: Count = 60
     batch: Count = 400
@@ -52,6 +55,7 @@ class Training(Section):
     lr_dense: Positive = 1e-3
     n3: Weight = 0.05
     init: Positive = 1e-3
+    products: Literal["float32", "bfloat16"] = "float32"
     validate_every: Count = 5
     patience: Count = 4
 

@@ -82,10 +82,11 @@ class Distiller:
         n3: float,
         stages: Stages = Stages(),
         held: Tensor | None = None,
+        dtype: torch.dtype = torch.float32,
     ):
         self.student, self.teachers, self.training = student, list(teachers), training
         self.known, self.neighbours, self.states, self.choice = known, neighbours, states, choice
-        self.weights, self.n3, self.stages, self.held = weights, n3, stages, held
+        self.weights, self.n3, self.stages, self.held, self.dtype = weights, n3, stages, held, dtype
         self.row_of = torch.repeat_interleave(torch.arange(len(training)), training.indptr.diff())
 
     def epoch(self, size: int, epoch: int) -> Iterator[tuple[Batch, str]]:
@@ -107,14 +108,17 @@ class Distiller:
         logits = student.score.logits(query.detach(), table.detach())
         return View(batch, around.to(table.device), near, table, head, relation, query, logits)
 
-    def step(self, batch: Batch, stage: str = TAUGHT) -> Step:
-        """The student's loss: cross entropy + gamma L_nd + N3, means over the batch's triples."""
+    def step(self, batch: Batch, stage: str = TAUGHT, measure: bool = True) -> Step:
+        """The student's loss: cross entropy + gamma L_nd + N3, means over the batch's triples.
+
+        Without `measure` its value is NaN, its gradient is not: see `taught_cross_entropy`.
+        """
         view = self.view(batch)
         action = self._actions(view, stage)
         weight, number = merged_weights(action, view.batch.row, len(view.query))
-        soft = mean_soft_labels(self.teachers, view.batch, weight, self.weights.tau)
+        soft = mean_soft_labels(self.teachers, view.batch, weight, self.weights.tau, self.dtype)
         loss, fit, taught = taught_cross_entropy(
-            view.query, view.table, view.logits, view.batch, soft, view.near, number, self.weights
+            view.query, view.table, view.logits, view.batch, soft, view.near, number, self.weights, measure
         )
         rest = self.n3 * self.student.regulariser(view.table, view.head, view.relation, view.batch)
         return Step(loss + rest, fit, taught, action)

@@ -22,10 +22,12 @@ ROWS = 64  # of a pass that needs a temporary: it stays in cache
 
 
 @torch.no_grad()
-def mean_soft_labels(teachers: Sequence[FrozenTeacher], batch: Batch, weights: Tensor, tau: float) -> Tensor:
+def mean_soft_labels(
+    teachers: Sequence[FrozenTeacher], batch: Batch, weights: Tensor, tau: float, dtype: torch.dtype = torch.float32
+) -> Tensor:
     """Soft labels (B, N): sum over teachers of weights (B, K) times softmax(logits / (temperature tau)).
 
-    A teacher is multiplied only for the rows that chose it.
+    A teacher is multiplied only for the rows that chose it, in `dtype`.
     """
     mean: Tensor | None = None
     for teacher, weight in zip(teachers, weights.unbind(1), strict=True):
@@ -34,16 +36,17 @@ def mean_soft_labels(teachers: Sequence[FrozenTeacher], batch: Batch, weights: T
         if mean is None:
             mean = weight.new_zeros(len(weight), len(teacher.entities))
         if len(rows):
-            scores = teacher.logits(batch.queries[rows], batch.index[rows]).div_(teacher.temperature * tau)
-            torch.softmax(scores, 1, out=scores).mul_(weight[rows, None])
-            mean = mean.add_(scores) if whole else mean.index_add_(0, rows, scores)
+            heat = teacher.temperature * tau
+            scores = teacher.logits(batch.queries[rows], batch.index[rows], dtype).div_(heat)
+            torch.softmax(scores, 1, out=scores).mul_(weight[rows, None].to(dtype))
+            mean = mean.add_(scores) if whole else mean.index_add_(0, rows, scores.float())
     assert mean is not None
     return mean
 
 
 class _Taught(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, query, table, scores, row, target, soft, near_row, near_node, number, weights):
+    def forward(ctx, query, table, scores, row, target, soft, near_row, near_node, number, weights, measure):
         total, rows = len(row), len(query)
         tau, alpha, beta = weights.tau, weights.alpha, weights.beta
         if not weights.split:
@@ -54,18 +57,18 @@ class _Taught(torch.autograd.Function):
             return values.new_zeros(rows).index_add_(0, near_row, values)
 
         count = torch.bincount(row, minlength=rows).to(scores.dtype)
-        lse = scores.logsumexp(1)
-        fit = ((count * lse).sum() - scores[row, target].sum()) / total
-        hot = lse if tau == 1 else (scores / tau).logsumexp(1)
-
-        p_in = soft[near_row, near_node]
-        log_u_in = scores[near_row, near_node] / tau - hot[near_row]
+        p_in, s_in = soft[near_row, near_node], scores[near_row, near_node] / tau
         soft[near_row, near_node] = 0
         p_out, m_p = soft.sum(1), per_row(p_in)
-        crossed = torch.cat([_outside(p, s, tau) for p, s in zip(soft.split(ROWS), scores.split(ROWS), strict=True)])
+        crossed = _outside(soft, scores, tau) if measure else torch.full_like(p_out, torch.nan)
 
-        hard = None if tau == 1 else (scores - lse[:, None]).exp_()
-        u = scores.div_(tau).sub_(hot[:, None]).exp_()
+        right, top = scores[row, target], scores.max(1)
+        hard = None if tau == 1 else scores.softmax(1)
+        u = torch.softmax(scores.div_(tau) if tau != 1 else scores, 1, out=scores)
+        hot = top.values / tau - u.gather(1, top.indices[:, None])[:, 0].log()
+        lse = hot if hard is None else top.values - hard.gather(1, top.indices[:, None])[:, 0].log()
+        fit = ((count * lse).sum() - right.sum()) / total
+        log_u_in = s_in - hot[near_row]
         u_in = log_u_in.exp()
         u[near_row, near_node] = 0
         u_out, m_u = u.sum(1), per_row(u_in)
@@ -97,12 +100,13 @@ class _Taught(torch.autograd.Function):
     @staticmethod
     def backward(ctx, upstream, *_):
         gradient, query, table = ctx.saved_tensors
-        return (gradient @ table * upstream, gradient.T @ (query * upstream), *[None] * 8)
+        return (gradient @ table * upstream, gradient.T @ (query * upstream), *[None] * 9)
 
 
-def _outside(p: Tensor, scores: Tensor, tau: float) -> Tensor:
+def _outside(soft: Tensor, scores: Tensor, tau: float) -> Tensor:
     """Sum of p (log p - s / tau) per row, neighbours already at zero."""
-    return -torch.special.entr(p).sum(1) - torch.linalg.vecdot(p, scores) / tau
+    parts = zip(soft.split(ROWS), scores.split(ROWS), strict=True)
+    return torch.cat([-torch.special.entr(p).sum(1) - torch.linalg.vecdot(p, s) / tau for p, s in parts])
 
 
 def _ratio(a: Tensor, b: Tensor) -> Tensor:
@@ -128,13 +132,15 @@ def taught_cross_entropy(
     near: Neighbourhood,
     number: Tensor,
     weights: LossWeights,
+    measure: bool = True,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Loss, and its parts: mean cross entropy of the batch's triples and gamma L_nd.
 
     `scores` (B, N) are the products of `query` (B, d) and `table` (N, d), without gradient; `soft` (B, N) are the soft
     labels at tau. Both are overwritten: one becomes the gradient. `number` (B,) how many triples of a
-    row chose a teacher. The parts carry no gradient.
+    row chose a teacher. The parts carry no gradient. Without `measure` the gradients are the same, but the loss and the
+    taught part are NaN: a logarithm of every soft label is what costs most, and a step needs none.
     """
     at = (batch.row, batch.target, soft, near.row, near.node, number)
-    loss, fit, taught = _Taught.apply(query, table, scores, *at, weights)
+    loss, fit, taught = _Taught.apply(query, table, scores, *at, weights, measure)
     return loss, fit.detach(), taught.detach()

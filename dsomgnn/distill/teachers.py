@@ -34,11 +34,12 @@ class FrozenTeacher:
     own_heads: Tensor | None = None
     temperature: float = 1.0
 
-    def logits(self, queries: Tensor, index: Tensor | None = None) -> Tensor:
-        """Scores (B, N) of queries (B, 2); `index` (B,) says which training queries they are."""
+    def logits(self, queries: Tensor, index: Tensor | None = None, dtype: torch.dtype | None = None) -> Tensor:
+        """Scores (B, N) of queries (B, 2); `index` (B,) says which training queries they are; `dtype` of the product."""
         by_query = self.own_heads is not None and index is not None
         head = self.own_heads[index] if by_query else self.heads[queries[:, 0]]  # type: ignore[index]
-        return self.score.logits(self.score.query(head, self.relations[queries[:, 1]]), self.entities)
+        query, dtype = self.score.query(head, self.relations[queries[:, 1]]), dtype or self.entities.dtype
+        return self.score.logits(query.to(dtype), self.entities.to(dtype))
 
     def log_probs(self, queries: Tensor, index: Tensor | None = None, tau: float = 1.0) -> Tensor:
         """Log soft labels (B, N): log softmax(logits / (temperature tau))."""

@@ -16,23 +16,33 @@ def cross_entropy(logits: Tensor, row: Tensor, target: Tensor) -> Tensor:
 
 
 class _FusedCrossEntropy(torch.autograd.Function):
+    """Softmax in the score buffer is its own gradient, but for the targets; rows are weighted outside of it."""
+
     @staticmethod
-    def forward(ctx, query, candidates, row, target):
-        scores = query @ candidates.T
-        count = torch.bincount(row, minlength=len(query)).to(scores.dtype)
-        right = scores[row, target].sum()
-        lse = scores.logsumexp(1)
-        gradient = scores.sub_(lse[:, None]).exp_().mul_(count[:, None] / len(row))
-        gradient.index_put_((row, target), scores.new_full((), -1 / len(row)), accumulate=True)
-        ctx.save_for_backward(gradient, query, candidates)
-        return ((count * lse).sum() - right) / len(row)
+    def forward(ctx, query, candidates, row, target, dtype):
+        query, candidates = query.to(dtype), candidates.to(dtype)
+        p = query @ candidates.T
+        right, top = p[row, target], p.max(1)
+        torch.softmax(p, 1, out=p)
+        lse = top.values - p.gather(1, top.indices[:, None])[:, 0].log()
+        loss = (lse[row] - right).to(torch.promote_types(dtype, torch.float32)).mean()
+        count = torch.bincount(row, minlength=len(query))
+        p.index_put_((row, target), -(1 / count).to(dtype)[row], accumulate=True)
+        ctx.save_for_backward(p, query, candidates, (count / len(row)).to(dtype))
+        return loss
 
     @staticmethod
     def backward(ctx, upstream):
-        gradient, query, candidates = ctx.saved_tensors
-        return gradient @ candidates * upstream, gradient.T @ (query * upstream), None, None
+        gradient, query, candidates, weight = ctx.saved_tensors
+        weight = weight[:, None] * upstream.to(weight.dtype)
+        return (gradient @ candidates) * weight, gradient.T @ (query * weight), None, None, None
 
 
-def fused_cross_entropy(query: Tensor, candidates: Tensor, row: Tensor, target: Tensor) -> Tensor:
-    """`cross_entropy(query @ candidates.T, row, target)` with one (B, N) buffer in all."""
-    return _FusedCrossEntropy.apply(query, candidates, row, target)
+def fused_cross_entropy(
+    query: Tensor, candidates: Tensor, row: Tensor, target: Tensor, dtype: torch.dtype | None = None
+) -> Tensor:
+    """`cross_entropy(query @ candidates.T, row, target)` with one (B, N) buffer in all.
+
+    `dtype`: of the products and that buffer; bfloat16 is about twice as fast where the processor has it.
+    """
+    return _FusedCrossEntropy.apply(query, candidates, row, target, dtype or query.dtype)

@@ -48,12 +48,15 @@ class Model(nn.Module):
         layers = [layer.to(table.device) for layer in sampler.layers(seeds.cpu(), own)]
         return self.encoder(layers, table[layers[0].nodes])[back]
 
-    def loss(self, batch: Batch, weight: float) -> Tensor:
-        """Cross entropy over all entities plus N3 with `weight`, both means over the batch's triples."""
+    def loss(self, batch: Batch, weight: float, dtype: torch.dtype | None = None) -> Tensor:
+        """Cross entropy over all entities plus N3 with `weight`, both means over the batch's triples.
+
+        `dtype`: of the products with all entities.
+        """
         table = self.candidates()
         relation = self.relation[batch.queries[:, 1]]
         head = self.heads(table, batch.queries[:, 0], batch.pairs.cpu())
-        fit = fused_cross_entropy(self.score.query(head, relation), table, batch.row, batch.target)
+        fit = fused_cross_entropy(self.score.query(head, relation), table, batch.row, batch.target, dtype)
         return fit + weight * self.regulariser(table, head, relation, batch)
 
     def regulariser(self, table: Tensor, head: Tensor, relation: Tensor, batch: Batch) -> Tensor:
