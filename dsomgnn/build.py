@@ -222,7 +222,7 @@ def make_distiller(job: Job, student: Model, teachers: list[FrozenTeacher]) -> D
         distill.neighbourhood != "none",
     )
     stages = Stages(distill.warmup, agent.epochs)
-    n3, held, dtype = recipe.student.n3, job.held, getattr(torch, recipe.student.products)
+    n3, held, products = recipe.student.n3, job.held, getattr(torch, recipe.student.products)
     known = Answers.of(job.dataset.train, job.dataset.num_entities, job.dataset.num_relations)
     return Distiller(
         student, teachers, job.training, known, neighbours, states, choice, weights, n3, stages, held, products

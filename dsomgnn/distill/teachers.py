@@ -35,7 +35,7 @@ class FrozenTeacher:
     temperature: float = 1.0
 
     def logits(self, queries: Tensor, index: Tensor | None = None, dtype: torch.dtype | None = None) -> Tensor:
-        """Scores (B, N) of queries (B, 2); `index` (B,) says which training queries they are; `dtype` of the product."""
+        """Scores (B, N) of queries (B, 2), made in `dtype`; `index` (B,): which training queries they are."""
         by_query = self.own_heads is not None and index is not None
         head = self.own_heads[index] if by_query else self.heads[queries[:, 0]]  # type: ignore[index]
         query, dtype = self.score.query(head, self.relations[queries[:, 1]]), dtype or self.entities.dtype
