@@ -44,7 +44,7 @@ class Fusion(nn.Module):
             self.register_buffer(f"mask_{name}", feature.present, persistent=False)
             self.register_buffer(f"values_{name}", feature.values, persistent=False)
             project = nn.Linear(feature.dim, modality_rank * parts)
-            nn.init.normal_(project.weight, std=init * 10)
+            nn.init.normal_(project.weight, std=init)  # feature rows have length 1
             nn.init.zeros_(project.bias)
             self.project[name] = project
 
