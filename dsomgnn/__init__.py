@@ -5,7 +5,7 @@ Public names load on first use, so that `import dsomgnn` stays cheap:
     load_dataset, MKG                      a folder of triples, and its heterogeneous DGLGraph
     ComplEx, DistMult                      score functions
     CompGCN, RGCN, Lookup, Layer           encoders, and what an encoder of your own receives
-    load_recipe, build, fit, fit_recipe, rank_run      the two commands, from Python
+    load_recipe, fit_recipe, rank_run      the two commands, from Python
     DsomError and its kinds                what can go wrong
 """
 
@@ -33,10 +33,8 @@ _HOMES = {
     "RGCN": "models.encoders",
     "Recipe": "recipe",
     "load_recipe": "recipe",
-    "build": "build",
-    "fit": "fit",
     "fit_recipe": "fit",
-    "rank_run": "rank_run",
+    "rank_run": "ranking",
     "DsomError": "errors",
     "RecipeError": "errors",
     "DataError": "errors",

@@ -10,6 +10,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from dsomgnn._dgl import dgl, number_engines
 from dsomgnn.batches import TrainingQueries
 from dsomgnn.data.answers import Answers
 from dsomgnn.data.encoders import histogram_feature, numeric_feature, text_feature
@@ -104,6 +105,8 @@ def pick_device(name: str) -> torch.device:
 def set_threads(number: int) -> None:
     if number:
         torch.set_num_threads(number)
+        dgl.utils.set_num_threads(number)
+        number_engines()
     # fp32 products through oneDNN: faster on CPUs, and TF32 on GPUs
     torch.set_float32_matmul_precision("medium" if not torch.cuda.is_available() else "high")
 
@@ -229,7 +232,7 @@ def make_distiller(job: Job, student: Model, teachers: list[FrozenTeacher]) -> D
     )
 
 
-def plugins(recipe: Recipe, folder: Path) -> list[Path]:
-    """Files of the user's own encoders."""
-    files = (plugin_file(teacher.encoder, folder) for teacher in recipe.teachers.values())
-    return list(dict.fromkeys(file for file in files if file is not None))
+def plugins(recipe: Recipe, folder: Path) -> dict[str, Path]:
+    """Files of the user's own encoders, by encoder spec."""
+    files = {teacher.encoder: plugin_file(teacher.encoder, folder) for teacher in recipe.teachers.values()}
+    return {spec: file for spec, file in files.items() if file is not None}

@@ -9,6 +9,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from dsomgnn.errors import INTERRUPTED, DsomError, RecipeError
+from dsomgnn.recipe import load_recipe
 
 app = typer.Typer(
     name="dsomgnn",
@@ -46,12 +47,15 @@ def fit(
         raise RecipeError("give a recipe, or --resume RUN, and not both. Example: dsomgnn fit recipes/worldfacts.toml")
     if resume is not None and (run is not None or changes or teachers is not None):
         raise RecipeError("--resume takes its settings from the run folder; leave out --run, --set and --teachers")
-    from dsomgnn.commands import fit_command, resume_command
+    if recipe is not None:
+        settings = load_recipe(recipe, changes or [])  # before torch: an error comes at once
+        from dsomgnn.commands import fit_command
 
-    if resume is not None:
+        fit_command(settings, recipe, run, teachers)
+    elif resume is not None:
+        from dsomgnn.commands import resume_command
+
         resume_command(resume)
-    elif recipe is not None:
-        fit_command(recipe, run, changes or [], teachers)
 
 
 @app.command(epilog="Example: dsomgnn rank runs/first --model all --json metrics.json")
@@ -76,9 +80,10 @@ def check(
     changes: Changes = None,
 ) -> None:
     """Check a recipe, its data and encoders without training, and estimate memory."""
+    settings = load_recipe(recipe, changes or [])
     from dsomgnn.commands import check_command
 
-    check_command(recipe, changes or [])
+    check_command(settings, recipe)
 
 
 @app.command(epilog="Example: dsomgnn doctor")

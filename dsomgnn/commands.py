@@ -15,20 +15,19 @@ from dsomgnn.errors import INTERRUPTED, RecipeError
 from dsomgnn.fit import fit
 from dsomgnn.progress import Progress
 from dsomgnn.rank.report import choice_table, overall_table, phase_table, relation_table
-from dsomgnn.rank_run import open_job, rank_run
-from dsomgnn.recipe import load_recipe
+from dsomgnn.ranking import open_job, rank_run
+from dsomgnn.recipe import Recipe
 from dsomgnn.run import Run, latest_run
 
 
 def show(*tables: Table) -> None:
     """Tables on stdout; a pipe gets them as wide as they are."""
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False)
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False)
     for table in tables:
         console.print(table)
 
 
-def fit_command(recipe_path: Path, run_path: Path | None, changes: list[str], teachers: Path | None) -> None:
-    recipe = load_recipe(recipe_path, changes)
+def fit_command(recipe: Recipe, recipe_path: Path, run_path: Path | None, teachers: Path | None) -> None:
     job = build(recipe, recipe_path.parent)
     run = Run.create(run_path, recipe_path)
     _fit(run, lambda progress: fit(job, run, progress, teachers))
@@ -74,6 +73,6 @@ def rank_command(run: Path | None, split: str, model: str, ties: str | None, out
     show(overall_table(result), relation_table(result))
 
 
-def check_command(recipe_path: Path, changes: list[str]) -> None:
-    for line in check_recipe(recipe_path, changes):
+def check_command(recipe: Recipe, recipe_path: Path) -> None:
+    for line in check_recipe(recipe, recipe_path):
         print(line)

@@ -185,8 +185,9 @@ def _finish(run: Run, record: dict, name: str, standing: Standing, **extra: Any)
         "seconds": round(standing.seconds, 3),
         **extra,
     }
-    run.write_json("record.json", record)
     run.log({"event": "phase", "phase": name, "valid_mrr": standing.best_mrr, "best_epoch": standing.best_epoch})
+    record["log"] = run.log_size()
+    run.write_json("record.json", record)
     run.drop(CHECKPOINT)
 
 

@@ -58,9 +58,7 @@ class Phase:
 
 def train(phase: Phase, run: Run, seed: int, progress: Progress) -> tuple[dict[str, dict[str, Tensor]], Standing]:
     """Train to the end or the early stop; the best state of each module, and how it went."""
-    standing, best = Standing(), _copy(phase)
-    if (run.path / CHECKPOINT).exists():
-        standing, best = _resume(phase, run) or (standing, best)
+    standing, best = _resume(phase, run) or (Standing(), _copy(phase))
     settings = phase.settings
     saved = time.monotonic()
     progress.start(phase.name, settings.epochs, standing.epoch)
@@ -109,9 +107,10 @@ def _save(phase: Phase, run: Run, standing: Standing, best: Mapping[str, Mapping
 
 def _resume(phase: Phase, run: Run) -> tuple[Standing, dict[str, dict[str, Tensor]]] | None:
     """The standing and best states of the checkpoint, with the modules put back; None where it is another phase's."""
-    tensors, meta = run.read_tensors(CHECKPOINT)
     where = str(run.path / CHECKPOINT)
+    tensors, meta = run.read_tensors(CHECKPOINT) if (run.path / CHECKPOINT).exists() else ({}, {"phase": None})
     if meta.pop("phase") != phase.name:
+        run.cut_log(run.read_json("record.json")["log"])
         return None
     run.cut_log(meta.pop("log"))
     for name, module in phase.modules().items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import re
 import sys
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -18,8 +19,9 @@ else:
     import tomli as tomllib
 
 Share = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[float, Field(gt=0)]
-Weight = Annotated[float, Field(ge=0)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Fanouts = Annotated[tuple[Annotated[int, Field(ge=-1)], ...], Field(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
 
 
@@ -79,7 +81,7 @@ class TeacherRecipe(Training):
     structure_dropout: Share = 0.0
     encoder: str = "lookup"
     options: dict[str, Any] = Field(default_factory=dict)
-    fanouts: tuple[int, ...] = (10,)
+    fanouts: Fanouts = (10,)
 
 
 class Distill(Section):
@@ -136,7 +138,13 @@ class Recipe(Section):
 
     @model_validator(mode="after")
     def _names_fit(self) -> Recipe:
+        for table, names, taken in (("teachers", self.teachers, "student"), ("features", self.features, "structure")):
+            for name in names:
+                if name == taken or not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+                    raise _NamedError(f"{table}.{name}", f'a name is letters, digits, "_" and "-", but not "{taken}"')
         for name, teacher in self.teachers.items():
+            if 0 in teacher.fanouts:
+                raise _NamedError(f"teachers.{name}.fanouts", "a fan-out is at least 1, or -1 for all neighbours")
             for modality in teacher.modalities:
                 if modality not in self.features:
                     raise _NamedError(

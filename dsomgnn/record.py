@@ -79,6 +79,7 @@ def start_record(job: Job, phases: dict[str, Any]) -> dict[str, Any]:
     data = job.dataset
     return {
         "finished": False,
+        "log": 0,
         "started": datetime.now(timezone.utc).isoformat(timespec="seconds"),
         "recipe_sha256": job.recipe.sha256(),
         "seed": job.recipe.seed,

@@ -39,6 +39,8 @@ class Run:
     def create(cls, path: Path | None, recipe_path: Path) -> Run:
         """A folder to be: `path`, or runs/<recipe>-<date>-<n>. Raises CheckpointError where it holds a run already."""
         path = path or _free_path(f"{recipe_path.stem}-{date.today().isoformat()}")
+        if path.is_dir() and any(path.iterdir()) and not (path / "record.json").exists():
+            raise CheckpointError(f"{path}: holds other files; name a new or an empty folder")
         if (path / "record.json").exists():
             raise CheckpointError(
                 f"{path}: holds a run already. Go on with it: dsomgnn fit --resume {path}; or name another folder."
@@ -70,12 +72,21 @@ class Run:
         except (OSError, ValueError) as error:
             raise CheckpointError(f"{self.path / name}: cannot be read: {error}") from None
 
-    def write_recipe(self, recipe: Recipe, plugins: list[Path]) -> None:
-        """The resolved recipe, and beside it the files of the user's own encoders."""
+    def write_recipe(self, recipe: Recipe, plugins: Mapping[str, Path]) -> None:
+        """The resolved recipe, and with it the files of the user's own encoders, by encoder spec.
+
+        A file below the recipe keeps its place relative to it; the recipe of the run names any other by its full path.
+        """
         tree = recipe.model_dump(mode="json", exclude_none=True)
+        for teacher in tree["teachers"].values():
+            if (file := plugins.get(teacher["encoder"])) is not None:
+                place, _, name = teacher["encoder"].rpartition(":")
+                if Path(place).is_absolute() or ".." in Path(place).parts:
+                    teacher["encoder"] = f"{file.resolve()}:{name}"
+                else:
+                    (self.path / place).parent.mkdir(parents=True, exist_ok=True)
+                    self._atomic(place, partial(shutil.copyfile, file))
         self._atomic("recipe.toml", partial(_write_text, tomli_w.dumps(tree)))
-        for file in plugins:
-            self._atomic(file.name, partial(shutil.copyfile, file))
 
     def write_ids(self, dataset: Dataset) -> None:
         for name, vocabulary in (("entities.tsv", dataset.entities), ("relations.tsv", dataset.relations)):
@@ -132,11 +143,13 @@ class Run:
         part = path.with_name(f".{path.name}.part")
         try:
             write(part)
+            part.chmod(0o644)
             os.replace(part, path)
         except (OSError, SafetensorError) as error:
-            part.unlink(missing_ok=True)
             reason = getattr(error, "strerror", None) or str(error)
             raise CheckpointError(f"{path}: cannot be written: {reason}. The last whole file is kept.") from None
+        finally:
+            part.unlink(missing_ok=True)
 
 
 def _free_path(stem: str) -> Path:

@@ -187,7 +187,6 @@ def test_a_run_can_be_ranked_where_only_the_data_set_was_moved(workshop: Path, c
     assert json.loads(call("rank", "runs/x", "--json", "-").out) == before
 
 
-@pytest.mark.xfail(strict=True, reason="rich reads names of relations as markup")
 @pytest.mark.parametrize("name", ["[/likes]", "[bold]"])
 def test_names_are_printed_as_they_are(name: str, workshop: Path, call):
     for file in Path("tiny").glob("*.txt"):

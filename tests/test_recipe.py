@@ -195,7 +195,6 @@ UNSAFE = {
 }
 
 
-@pytest.mark.xfail(strict=True, reason="accepted, and fails later or without a word")
 @pytest.mark.parametrize("body", UNSAFE.values(), ids=UNSAFE.keys())
 def test_what_cannot_work_is_refused_in_the_recipe(load, body: str):
     with pytest.raises(RecipeError):

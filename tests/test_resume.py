@@ -149,7 +149,6 @@ def test_a_run_stopped_twice_goes_on_to_exactly_the_same_end(workshop: Path, tra
     assert_same(Path("out"), trained)
 
 
-@pytest.mark.xfail(strict=True, reason="events logged before a phase's first checkpoint stay, and come a second time")
 @pytest.mark.parametrize("phase", ["s", "student"])
 def test_a_run_stopped_before_the_first_checkpoint_of_a_phase_logs_nothing_twice(
     phase: str, workshop: Path, trained: Path, interrupt, call

@@ -40,14 +40,18 @@ def placed(name: str, rows: np.ndarray, entity: np.ndarray, num_entities: int) -
 
 
 def unit_rows(rows: np.ndarray) -> np.ndarray:
-    """Rows scaled to length 1; zero rows stay zero."""
+    """Rows scaled to length 1; zero rows stay zero.
+
+    Rounded to six digits: sums in another order, as threads take them, shall not give other features.
+    """
     length = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.maximum(length, 1e-12)
+    return np.round(rows / np.maximum(length, 1e-12), 6) + 0.0
 
 
 def reduced(rows: np.ndarray, dim: int | None, seed: int) -> np.ndarray:
     """Centred rows on their first `dim` principal axes (all columns where `dim` is None or not smaller)."""
-    rows = rows - rows.mean(0)
+    rows = rows.astype(np.float64)
+    rows -= rows.mean(0)
     if dim is None or dim >= min(rows.shape):
         return rows
     from sklearn.utils.extmath import randomized_svd

@@ -16,7 +16,7 @@ from dsomgnn.models.encoders import RGCN, CompGCN
 from dsomgnn.models.fusion import FUSIONS
 from dsomgnn.models.model import Model
 from dsomgnn.models.score import SCORES
-from dsomgnn.rank_run import open_model
+from dsomgnn.ranking import open_model
 from dsomgnn.recipe import load_recipe
 from dsomgnn.run import Run
 from dsomgnn.sampling import BlockSampler

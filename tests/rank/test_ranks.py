@@ -41,8 +41,6 @@ def test_a_known_answer_is_left_out_of_its_own_row_only():
     assert optimistic.tolist() == [3, 2]
 
 
-
-
 @pytest.mark.parametrize("where", [0, pytest.param(1)], ids=["right", "rival"])
 def test_a_nan_is_refused_wherever_it_competes(where):
     scores = torch.tensor([[0.5, 0.9, 0.2, 0.1]])
