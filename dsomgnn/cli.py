@@ -48,6 +48,7 @@ def fit(
     if resume is not None and (run is not None or changes or teachers is not None):
         raise RecipeError("--resume takes its settings from the run folder; leave out --run, --set and --teachers")
     if recipe is not None:
+        recipe = _recipe_path(recipe)
         settings = load_recipe(recipe, changes or [])  # before torch: an error comes at once
         from dsomgnn.commands import fit_command
 
@@ -80,6 +81,7 @@ def check(
     changes: Changes = None,
 ) -> None:
     """Check a recipe, its data and encoders without training, and estimate memory."""
+    recipe = _recipe_path(recipe)
     settings = load_recipe(recipe, changes or [])
     from dsomgnn.commands import check_command
 
@@ -127,6 +129,13 @@ def recipes_cp(
         except OSError as error:
             raise RecipeError(f"{copy}: cannot be written: {error.strerror}") from None
         print(copy)
+
+
+def _recipe_path(path: Path) -> Path:
+    """The recipe, or the shipped one of that name where `NAME.toml` or `recipes/NAME.toml` is not in this folder."""
+    if path.exists() or str(path.parent) not in (".", "recipes"):
+        return path
+    return next((shipped for shipped in _shipped_recipes() if shipped.name == path.name), path)
 
 
 def _shipped_recipes() -> list[Path]:

@@ -87,3 +87,13 @@ def test_worldfacts_has_a_text_for_all_and_a_picture_for_335(dataset, worldfacts
     assert have["text"] == 744
     assert have["picture"] == len(list((worldfacts / "images").glob("*.png"))) == 335
     assert 0 < have["number"] <= Counter(dataset.entities.kinds)["country"]
+
+
+def test_a_shipped_recipe_is_found_by_its_name_where_there_is_no_such_file(tmp_path, monkeypatch, capsys):
+    from dsomgnn.cli import main
+
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        main(["check", "recipes/worldfacts-own-encoder.toml"])
+    assert stop.value.code == 0
+    assert "keeps its contract" in capsys.readouterr().out
