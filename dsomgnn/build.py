@@ -99,6 +99,8 @@ def pick_device(name: str) -> torch.device:
         raise RecipeError(f'device = "{name}": only "auto", "cpu" and "cuda" are supported')
     if device.type == "cuda" and not torch.cuda.is_available():
         raise RecipeError(f'device = "{name}": this torch ({torch.__version__}) sees no CUDA device')
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise RecipeError(f'device = "{name}": there are {torch.cuda.device_count()} CUDA devices, counted from 0')
     return device
 
 
@@ -142,12 +144,14 @@ def find_dataset(name: str, folder: Path) -> Path:
 def make_feature(name: str, recipe: FeatureRecipe, dataset: Dataset, seed: int) -> Feature:
     folder, entities = dataset.folder, dataset.entities
     if recipe.encoder == "tfidf-svd":
-        return text_feature(name, folder, recipe.source, recipe.dim or TEXT_DIM, entities, seed)
-    if recipe.encoder == "numeric":
-        return numeric_feature(name, folder, recipe.source, entities)
-    if recipe.encoder == "histogram":
-        return histogram_feature(name, folder, recipe.source, entities)
-    return array_feature(name, folder, recipe.source, recipe.ids, recipe.dim, entities, seed)
+        feature = text_feature(name, folder, recipe.source, recipe.dim or TEXT_DIM, entities, seed)
+    elif recipe.encoder == "numeric":
+        feature = numeric_feature(name, folder, recipe.source, entities)
+    elif recipe.encoder == "histogram":
+        feature = histogram_feature(name, folder, recipe.source, entities)
+    else:
+        feature = array_feature(name, folder, recipe.source, recipe.ids, recipe.dim, entities, seed)
+    return feature.kept(recipe.keep, seed)
 
 
 def _reserved_rows(recipe: Recipe, n: int) -> Tensor:
@@ -224,7 +228,7 @@ def make_distiller(job: Job, student: Model, teachers: list[FrozenTeacher]) -> D
         distill.binary,
         distill.neighbourhood != "none",
     )
-    stages = Stages(distill.warmup, agent.epochs)
+    stages = Stages.within(recipe.student.epochs, distill.warmup, agent.epochs)
     n3, held, products = recipe.student.n3, job.held, getattr(torch, recipe.student.products)
     known = Answers.of(job.dataset.train, job.dataset.num_entities, job.dataset.num_relations)
     return Distiller(

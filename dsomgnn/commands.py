@@ -35,7 +35,7 @@ def fit_command(recipe: Recipe, recipe_path: Path, run_path: Path | None, teache
 
 def resume_command(path: Path) -> None:
     run = Run.open(path)
-    record = run.read_json("record.json")
+    record = run.record()
     if record["finished"]:
         print(f"{path} is finished. Next: dsomgnn rank {path}")
         return
@@ -50,7 +50,9 @@ def _fit(run: Run, work) -> None:
         record = work(progress)
     except KeyboardInterrupt:
         progress.stop()
-        progress.say(f"\nstopped; saved to its last epoch. Go on: dsomgnn fit --resume {run.path}", "yellow")
+        begun = (run.path / "record.json").exists()
+        on = f"saved to its last whole epoch. Go on: dsomgnn fit --resume {run.path}" if begun else "nothing was begun"
+        progress.say(f"\nstopped; {on}", "yellow")
         sys.exit(INTERRUPTED)
     show(phase_table(record))
     if choices := record["phases"]["student"].get("choices"):

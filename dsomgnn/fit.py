@@ -18,6 +18,7 @@ from dsomgnn.distill.agent import Agent
 from dsomgnn.distill.distiller import LEARN, Distiller
 from dsomgnn.distill.lesson import Lesson
 from dsomgnn.distill.teachers import FrozenTeacher, fit_temperature, freeze
+from dsomgnn.errors import DataError
 from dsomgnn.models.model import Model
 from dsomgnn.optimise import Optimisers
 from dsomgnn.phase import Phase, Standing, train
@@ -25,7 +26,7 @@ from dsomgnn.progress import Progress
 from dsomgnn.rank.metrics import mrr
 from dsomgnn.rank.ranks import rank_triples
 from dsomgnn.recipe import Training
-from dsomgnn.record import finished_record, same_teachers, start_record
+from dsomgnn.record import finished_record, same_teachers, start_record, teacher_key
 from dsomgnn.run import CHECKPOINT, Run, load_into
 
 MEASURE_EVERY = 8  # batches; the value of the taught loss costs more than its gradient
@@ -40,7 +41,8 @@ def fit(job: Job, run: Run, progress: Progress | None = None, teachers_of: Path 
     for teacher in job.recipe.pool.values():
         check_encoder(teacher.encoder, job.folder, len(teacher.fanouts), dict(teacher.options))
     record = _begin(job, run, progress, Run.open(teachers_of) if teachers_of else None)
-    teachers = [_teacher(job, run, record, name, i, progress) for i, name in enumerate(job.recipe.pool)]
+    places = {name: place for place, name in enumerate(job.recipe.teachers)}
+    teachers = [_teacher(job, run, record, name, places[name], progress) for name in job.recipe.pool]
     if "student" not in record["phases"]:
         distil(job, run, record, teachers, progress)
     run.drop(CHECKPOINT)
@@ -52,7 +54,13 @@ def fit(job: Job, run: Run, progress: Progress | None = None, teachers_of: Path 
 def _begin(job: Job, run: Run, progress: Progress, teachers_of: Run | None) -> dict[str, Any]:
     """The record of a run that goes on, or of a new one."""
     if (run.path / "record.json").exists():
-        return run.read_json("record.json")
+        record = run.record()
+        changed = [name for name in job.recipe.pool if record["teachers"].get(name) != teacher_key(job, name)]
+        if changed:
+            raise DataError(
+                f"{run.path}: features or encoder of {', '.join(changed)} are not those that the run was started with"
+            )
+        return record
     taken = same_teachers(job, teachers_of) if teachers_of else {}
     run.make()
     run.write_recipe(job.recipe, plugins(job.recipe, job.folder))
@@ -122,7 +130,7 @@ def distil(job: Job, run: Run, record: dict, teachers: list[FrozenTeacher], prog
     distiller = make_distiller(job, student, teachers) if teachers else None
     agent = distiller.choice if distiller and isinstance(distiller.choice, Agent) else None
     epoch = _student_epoch(job, student, optimisers, distiller)
-    settle = job.recipe.distill.warmup + job.recipe.agent.epochs if agent else 0
+    settle = distiller.stages.settled if distiller and agent else 0
     validate = lambda: valid_mrr(job, student)  # noqa: E731
     phase = Phase(number, "student", student, optimisers, settings, epoch, validate, agent, settle)
     best, standing = train(phase, run, job.recipe.seed, progress)

@@ -92,10 +92,12 @@ class Neighbours:
 
     def _answers(self, queries: Tensor, row: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         assert self.answers is not None
-        return self.answers.gather(self.answers.find(queries))
+        found, node = self.answers.gather(self.answers.find(queries))
+        rest = ~Own(queries, row, target, self.mkg).is_target(found, node)
+        return found[rest], node[rest]
 
     def _random(self, queries: Tensor, row: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
-        sampled, _ = self._sampled(queries, row, target)
+        sampled = Neighbourhood.of(*self._sampled(queries, row, target), self.mkg.num_entities).row
         return sampled, torch.randint(self.mkg.num_entities, sampled.shape)
 
     def _target(self, queries: Tensor, row: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
@@ -116,11 +118,11 @@ class Own:
         head, relation, tail = self.mkg.edges[edge].unbind(1)
         wanted_head, wanted = self.queries[row].unbind(1)
         count = self.mkg.num_relations
-        forward = (head == wanted_head) & (relation == wanted) & self._is_target(row, tail)
-        backward = (tail == wanted_head) & (relation == (wanted + count) % (2 * count)) & self._is_target(row, head)
+        forward = (head == wanted_head) & (relation == wanted) & self.is_target(row, tail)
+        backward = (tail == wanted_head) & (relation == (wanted + count) % (2 * count)) & self.is_target(row, head)
         return forward | backward
 
-    def _is_target(self, row: Tensor, node: Tensor) -> Tensor:
+    def is_target(self, row: Tensor, node: Tensor) -> Tensor:
         key = row * self.mkg.num_entities + node
         if not len(self.keys):
             return torch.zeros_like(key, dtype=torch.bool)

@@ -7,18 +7,21 @@ seed is the whole random state, and checkpoints are taken between epochs.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from torch import Tensor, nn
 
 from dsomgnn.distill.agent import Agent
+from dsomgnn.errors import CheckpointError
 from dsomgnn.optimise import Optimisers, load_optimiser, optimiser_state, scoped
 from dsomgnn.progress import Progress
 from dsomgnn.recipe import Training
 from dsomgnn.run import CHECKPOINT, Run, load_into
 from dsomgnn.sampling import seed_all
+
+States = dict[str, dict[str, Tensor]]  # of each module, by name
 
 SAVE_EVERY = 2.0  # seconds between checkpoints, at the least
 
@@ -56,32 +59,42 @@ class Phase:
         return {"model": self.model, **({"policy": self.agent.policy} if self.agent else {})}
 
 
-def train(phase: Phase, run: Run, seed: int, progress: Progress) -> tuple[dict[str, dict[str, Tensor]], Standing]:
+def train(phase: Phase, run: Run, seed: int, progress: Progress) -> tuple[States, Standing]:
     """Train to the end or the early stop; the best state of each module, and how it went."""
     standing, best = _resume(phase, run) or (Standing(), _copy(phase))
-    settings = phase.settings
-    saved = time.monotonic()
-    progress.start(phase.name, settings.epochs, standing.epoch)
-    while standing.epoch < settings.epochs and not _stale(standing, phase):
-        started = time.monotonic()
-        epoch = standing.epoch + 1
-        seed_all(seed, phase.number, epoch)
-        phase.model.train()
-        event = phase.run_epoch(epoch)
-        if epoch % settings.validate_every == 0 or epoch == settings.epochs:
-            phase.model.eval()
-            event["valid_mrr"] = phase.validate()
-            if event["valid_mrr"] > standing.best_mrr:
-                standing.best_mrr, standing.best_epoch, best = event["valid_mrr"], epoch, _copy(phase)
-        standing.epoch = epoch
-        standing.seconds += time.monotonic() - started
-        run.log({"event": "epoch", "phase": phase.name, "epoch": epoch, **event})
-        progress.epoch(epoch, {**event, "best": max(standing.best_mrr, 0.0)})
-        if time.monotonic() - saved > SAVE_EVERY:
-            _save(phase, run, standing, best)
-            saved = time.monotonic()
+    saved, unsaved = time.monotonic(), None
+    progress.start(phase.name, phase.settings.epochs, standing.epoch)
+    try:
+        while standing.epoch < phase.settings.epochs and not _stale(standing, phase):
+            best = _epoch(phase, run, seed, standing, best, progress)
+            unsaved = _snapshot(phase, run, standing, best)
+            if time.monotonic() - saved > SAVE_EVERY:
+                run.write_tensors(CHECKPOINT, *unsaved)
+                saved, unsaved = time.monotonic(), None
+    except KeyboardInterrupt:
+        if unsaved is not None:
+            run.write_tensors(CHECKPOINT, *unsaved)
+        raise
     progress.stop()
     return best, standing
+
+
+def _epoch(phase: Phase, run: Run, seed: int, standing: Standing, best: States, progress: Progress) -> States:
+    """Train and perhaps validate one epoch, move the standing on, log it; the best states so far."""
+    settings, started, epoch = phase.settings, time.monotonic(), standing.epoch + 1
+    seed_all(seed, phase.number, epoch)
+    phase.model.train()
+    event = phase.run_epoch(epoch)
+    if epoch % settings.validate_every == 0 or epoch == settings.epochs:
+        phase.model.eval()
+        event["valid_mrr"] = phase.validate()
+        if event["valid_mrr"] > standing.best_mrr:
+            standing.best_mrr, standing.best_epoch, best = event["valid_mrr"], epoch, _copy(phase)
+    standing.epoch = epoch
+    standing.seconds += time.monotonic() - started
+    run.log({"event": "epoch", "phase": phase.name, "epoch": epoch, **event})
+    progress.epoch(epoch, {**event, "best": max(standing.best_mrr, 0.0)})
+    return best
 
 
 def _stale(standing: Standing, phase: Phase) -> bool:
@@ -91,21 +104,22 @@ def _stale(standing: Standing, phase: Phase) -> bool:
     return standing.best_epoch > 0 and standing.epoch - since >= settings.patience * settings.validate_every
 
 
-def _copy(phase: Phase) -> dict[str, dict[str, Tensor]]:
+def _copy(phase: Phase) -> States:
     return {name: {k: v.detach().clone() for k, v in m.state_dict().items()} for name, m in phase.modules().items()}
 
 
-def _save(phase: Phase, run: Run, standing: Standing, best: Mapping[str, Mapping[str, Tensor]]) -> None:
-    tensors = {f"best.{name}.{k}": v for name, state in best.items() for k, v in state.items()}
-    tensors |= {f"now.{name}.{k}": v for name, m in phase.modules().items() for k, v in m.state_dict().items()}
-    tensors |= {f"optimisers.{k}": v for k, v in phase.optimisers.state().items()}
+def _snapshot(phase: Phase, run: Run, standing: Standing, best: States) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """All that a checkpoint holds, copied: the next epoch may be interrupted anywhere."""
+    tensors = {f"now.{name}.{k}": v for name, state in _copy(phase).items() for k, v in state.items()}
+    tensors |= {f"best.{name}.{k}": v for name, state in best.items() for k, v in state.items()}
+    tensors |= {f"optimisers.{k}": v.clone() for k, v in phase.optimisers.state().items()}
     if phase.agent:
-        tensors |= {f"agent.{k}": v for k, v in optimiser_state(phase.agent.optimiser).items()}
+        tensors |= {f"agent.{k}": v.clone() for k, v in optimiser_state(phase.agent.optimiser).items()}
         standing.baseline = asdict(phase.agent.baseline)
-    run.write_tensors(CHECKPOINT, tensors, {"phase": phase.name, "log": run.log_size(), **asdict(standing)})
+    return tensors, {"phase": phase.name, "log": run.log_size(), **asdict(standing)}
 
 
-def _resume(phase: Phase, run: Run) -> tuple[Standing, dict[str, dict[str, Tensor]]] | None:
+def _resume(phase: Phase, run: Run) -> tuple[Standing, States] | None:
     """The standing and best states of the checkpoint, with the modules put back; None where it is another phase's."""
     where = str(run.path / CHECKPOINT)
     tensors, meta = run.read_tensors(CHECKPOINT) if (run.path / CHECKPOINT).exists() else ({}, {"phase": None})
@@ -116,7 +130,10 @@ def _resume(phase: Phase, run: Run) -> tuple[Standing, dict[str, dict[str, Tenso
     for name, module in phase.modules().items():
         load_into(module, scoped(tensors, f"now.{name}."), where)
     phase.optimisers.load(scoped(tensors, "optimisers."))
-    standing = Standing(**meta)
+    try:
+        standing = Standing(**meta)
+    except TypeError:
+        raise CheckpointError(f"{where}: not a checkpoint of this version of dsomgnn") from None
     if phase.agent:
         load_optimiser(phase.agent.optimiser, scoped(tensors, "agent."))
         for key, value in standing.baseline.items():

@@ -24,7 +24,7 @@ def rank_run(
     `model`: student, teacher:NAME, or all. Raises CheckpointError, DataError, RecipeError.
     """
     run = Run.open(Path(run_path))
-    record = run.read_json("record.json")
+    record = run.record()
     recipe = load_recipe(run.path / "recipe.toml")
     names = _names(model, ["student", *(f"teacher:{name}" for name in recipe.pool)])
     _require_finished(run, record, names)

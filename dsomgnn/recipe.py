@@ -36,18 +36,23 @@ class Data(Section):
 
 
 class FeatureRecipe(Section):
-    """How one modality becomes features. `source` and `ids` are files of the data set's folder."""
+    """How one modality becomes features. `source` and `ids` are files of the data set's folder.
+
+    `keep` is the share of the entities that have it which keep it; the rest lose it (a test of robustness).
+    """
 
     source: str
     encoder: Literal["array", "tfidf-svd", "numeric", "histogram"] = "array"
     ids: str | None = None
     dim: Count | None = None
+    keep: Annotated[float, Field(gt=0, le=1)] = 1.0
 
 
 class Training(Section):
     """Optimisation of a model: Adagrad with `lr` for tables, Adam with `lr_dense` for the rest.
 
-    `products`: number format of the products with all entities; tables and optimisers stay float32.
+    `products`: number format of the products with all entities; tables and optimisers stay float32. A student that
+    is taught keeps its own products in float32, and multiplies its teachers in this format.
     """
 
     epochs: Count = 60
@@ -231,6 +236,10 @@ def _apply(tree: dict[str, Any], change: str) -> str:
     except tomllib.TOMLDecodeError:
         value = word.strip()
     *tables, last = key.split(".")
+    if len(tables) > 1 and tables[0] in ("teachers", "features") and tables[1] not in tree.get(tables[0], {}):
+        near = nearest(tables[1], tree.get(tables[0], {}))
+        if "Did you mean" in near:  # else the change adds one
+            raise RecipeError(f"--set {change}: no [{'.'.join(tables[:2])}].{near}")
     for name in tables:
         tree = tree.setdefault(name, {})
         if not isinstance(tree, dict):

@@ -14,7 +14,7 @@ import torch
 from dsomgnn import __version__
 from dsomgnn.build import PACKAGE, Job
 from dsomgnn.errors import RecipeError
-from dsomgnn.recipe import Recipe
+from dsomgnn.registry import plugin_file
 from dsomgnn.run import Run
 
 
@@ -47,26 +47,30 @@ def modalities_used(job: Job) -> dict[str, Any]:
             "encoder": job.recipe.features[name].encoder,
             "dim": feature.dim,
             "present": int(feature.present.sum()),
+            "sha256": feature.sha256,
             "entities": job.dataset.num_entities,
         }
         for name, feature in job.mkg.features.items()
     }
 
 
-def teacher_key(recipe: Recipe, name: str, data_sha256: str) -> str:
-    """One digest over all that a teacher depends on: the same key means the same teacher."""
-    teacher = recipe.teachers[name]
-    features = [recipe.features[modality].model_dump_json() for modality in teacher.modalities]
-    place = list(recipe.pool).index(name)
-    parts = [teacher.model_dump_json(), *features, recipe.seed, place, recipe.reserve, data_sha256]
+def teacher_key(job: Job, name: str) -> str:
+    """One digest over all that a teacher depends on: settings, features, own encoder, seed, reserve, data, version."""
+    recipe, teacher = job.recipe, job.recipe.teachers[name]
+    features = [job.mkg.features[modality].sha256 for modality in teacher.modalities]
+    file = plugin_file(teacher.encoder, job.folder)
+    code = hashlib.sha256(file.read_bytes()).hexdigest() if file else ""
+    place = list(recipe.teachers).index(name)
+    settings = teacher.model_copy(update={"encoder": teacher.encoder.rpartition("/")[2]}).model_dump_json()
+    parts = [__version__, settings, *features, code, recipe.seed, place, recipe.reserve, job.dataset.sha256]
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
 
 
 def same_teachers(job: Job, other: Run) -> dict[str, Any]:
     """The phases of another run's teachers. Raises RecipeError where one would come out differently here."""
-    theirs = other.read_json("record.json")
+    theirs = other.record()
     for name in job.recipe.pool:
-        key = teacher_key(job.recipe, name, job.dataset.sha256)
+        key = teacher_key(job, name)
         if theirs["teachers"].get(name) != key or name not in theirs["phases"]:
             raise RecipeError(
                 f'--teachers {other.path}: its teacher "{name}" is missing, unfinished or made with other settings '
@@ -88,6 +92,7 @@ def start_record(job: Job, phases: dict[str, Any]) -> dict[str, Any]:
         "versions": versions(),
         "device": str(job.device) if job.device.type == "cpu" else torch.cuda.get_device_name(job.device),
         "threads": torch.get_num_threads(),
+        "float32_products": torch.get_float32_matmul_precision(),
         "data": {
             "name": data.name,
             "folder": str(data.folder.resolve()),
@@ -100,7 +105,7 @@ def start_record(job: Job, phases: dict[str, Any]) -> dict[str, Any]:
             "warnings": list(data.warnings),
         },
         "modalities": modalities_used(job),
-        "teachers": {name: teacher_key(job.recipe, name, data.sha256) for name in job.recipe.pool},
+        "teachers": {name: teacher_key(job, name) for name in job.recipe.pool},
         "teacher_train_triples": len(job.teacher_mkg.train),
         "selection": "validation MRR, filtered with train, valid and test, ties realistic",
         "phases": dict(phases),
@@ -109,4 +114,5 @@ def start_record(job: Job, phases: dict[str, Any]) -> dict[str, Any]:
 
 def finished_record(record: dict[str, Any]) -> None:
     record["finished"] = True
-    record["seconds"] = round(sum(phase["seconds"] for phase in record["phases"].values()), 3)
+    own = [phase for phase in record["phases"].values() if "taken_from" not in phase]
+    record["seconds"] = round(sum(phase["seconds"] for phase in own), 3)

@@ -50,7 +50,8 @@ class Run:
     def make(self) -> None:
         """Make the folder, once all that could be wrong before training has been looked at."""
         try:
-            (self.path / "teachers").mkdir(parents=True, exist_ok=True)
+            self.path.mkdir(parents=True, exist_ok=not any(self.path.glob("*")))
+            (self.path / "teachers").mkdir()
         except OSError as error:
             raise CheckpointError(f"{self.path}: cannot be made: {error.strerror}") from None
 
@@ -71,6 +72,15 @@ class Run:
             return json.loads((self.path / name).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
             raise CheckpointError(f"{self.path / name}: cannot be read: {error}") from None
+
+    def record(self) -> dict[str, Any]:
+        """record.json. Raises CheckpointError where it is not one of ours."""
+        record = self.read_json("record.json")
+        missing = [key for key in ("finished", "phases", "data", "teachers", "log") if key not in record]
+        if missing or not (self.path / "recipe.toml").is_file():
+            what = f"record.json lacks {', '.join(missing)}" if missing else "recipe.toml is missing"
+            raise CheckpointError(f"{self.path}: not a run of this version of dsomgnn ({what})")
+        return record
 
     def write_recipe(self, recipe: Recipe, plugins: Mapping[str, Path]) -> None:
         """The resolved recipe, and with it the files of the user's own encoders, by encoder spec.

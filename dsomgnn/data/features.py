@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -27,6 +28,21 @@ class Feature:
     @property
     def dim(self) -> int:
         return self.values.shape[1]
+
+    @property
+    def sha256(self) -> str:
+        digest = hashlib.sha256(self.values.numpy().tobytes())
+        digest.update(self.present.numpy().tobytes())
+        return digest.hexdigest()
+
+    def kept(self, share: float, seed: int) -> Feature:
+        """The feature of a random share of the entities that have it; the same for the same seed."""
+        if share == 1:
+            return self
+        who = torch.nonzero(self.present)[:, 0]
+        order = torch.randperm(len(who), generator=torch.Generator().manual_seed(seed))
+        lost = who[order[max(1, round(share * len(who))) :]]
+        return Feature(self.name, self.values.index_fill(0, lost, 0), self.present.index_fill(0, lost, False))
 
 
 def placed(name: str, rows: np.ndarray, entity: np.ndarray, num_entities: int) -> Feature:

@@ -51,10 +51,9 @@ class Agent:
         self.optimiser = torch.optim.Adam(self.policy.parameters(), lr=self.options.lr)
 
     @torch.no_grad()
-    def choose(self, state: Tensor, mask: Tensor, explore: bool = True) -> Tensor:
-        """Sets (T, K) for states (T, F): sampled, or greedy."""
-        logits = self.policy(state)
-        return sample(logits, mask) if explore else greedy(logits, mask)
+    def choose(self, state: Tensor, mask: Tensor) -> Tensor:
+        """A random set per state (T, F), (T, K)."""
+        return sample(self.policy(state), mask)
 
     def learn(self, state: Tensor, mask: Tensor, delta: Any) -> Rollout:
         """One REINFORCE step. `delta(action)` (B,) says what a set of teachers did for the student."""

@@ -57,8 +57,19 @@ class Stages:
     warmup: int = 3
     learn: int = 20
 
+    @classmethod
+    def within(cls, epochs: int, warmup: int, learn: int) -> Stages:
+        """Stages that leave the last epoch at least to the whole of the training triples."""
+        warmup = min(warmup, (epochs - 1) // 3)
+        return cls(warmup, min(learn, epochs - 1 - warmup))
+
+    @property
+    def settled(self) -> int:
+        """The epochs before the reserve joins."""
+        return self.warmup + self.learn
+
     def at(self, epoch: int) -> str:
-        return WARM_UP if epoch <= self.warmup else LEARN if epoch <= self.warmup + self.learn else TAUGHT
+        return WARM_UP if epoch <= self.warmup else LEARN if epoch <= self.settled else TAUGHT
 
 
 class Distiller:

@@ -34,11 +34,11 @@ class Lesson:
         by_gain = self.agent.options.reward == "log-probability"
         view, row, position = self._view(self.held if by_gain and self.held is not None else self.trained)
         log_probs = distiller.soft_labels(view.batch)[:, row]
-        evidence = self._evidence(view, row, position)
+        evidence, mask = self._evidence(view, row, position), distiller.mask(view)[row]
         if by_gain:
 
             def delta(action: Tensor) -> Tensor:
-                return log_probability_gain(evidence, log_probs, action, weights.tau)
+                return log_probability_gain(evidence, log_probs, action, mask, weights.tau)
         else:
             effect = evidence.own_effect() if self.held is None else self.held_out_effect(view)[row]
             inside = inside_mask(view.near, view.logits)[row]
@@ -46,7 +46,7 @@ class Lesson:
             def delta(action: Tensor) -> Tensor:
                 return improvement(evidence.logits, log_probs, action, inside, effect, weights)
 
-        return self.agent.learn(distiller.state(view, row, position), distiller.mask(view)[row], delta)
+        return self.agent.learn(distiller.state(view, row, position), mask, delta)
 
     @torch.no_grad()
     def _view(self, pool: Tensor) -> tuple[View, Tensor, Tensor]:

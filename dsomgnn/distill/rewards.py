@@ -52,7 +52,11 @@ class Evidence:
 def improvement(
     logits: Tensor, log_probs: Tensor, action: Tensor, inside: Tensor, effect: Tensor, weights: LossWeights
 ) -> Tensor:
-    """Measure (a), (B,): student `logits` (B, N), teachers' `log_probs` (K, B, N) at tau; an empty set gives 0."""
+    """Measure (a), (B,): student `logits` (B, N), teachers' `log_probs` (K, B, N) at tau; an empty set gives 0.
+
+    To first order the effect of a mean of soft labels is the mean of their effects, never above that of the best
+    member: it is the entropy bonus that keeps the policy from teaching by one teacher alone.
+    """
     with torch.enable_grad():
         scores = logits.detach().requires_grad_()
         soft = mix(log_probs, _safe(action)).detach()
@@ -60,12 +64,13 @@ def improvement(
     return torch.where(action.sum(1) > 0, (effect * gradient).sum(1), 0)
 
 
-def log_probability_gain(evidence: Evidence, log_probs: Tensor, action: Tensor, tau: float) -> Tensor:
+def log_probability_gain(evidence: Evidence, log_probs: Tensor, action: Tensor, mask: Tensor, tau: float) -> Tensor:
     """Measure (b), (B,): log p_a(t) - max(log u(t), log p_all(t)) among the rivals; an empty set gives 0.
 
-    p_a is the normalised geometric mean of the set: an arithmetic mean is never above its best member.
+    p_a is the normalised geometric mean of the set (an arithmetic mean is never above its best member), p_all that of
+    all teachers that speak, by `mask` (B, K).
     """
-    everyone = set_weights(torch.ones_like(action))
+    everyone = _safe(mask)
     student = evidence.of_target(evidence.log_probs(evidence.logits / tau))
     chosen, of_all = (
         evidence.of_target(evidence.log_probs(geometric(log_probs, weights))) for weights in (_safe(action), everyone)

@@ -10,6 +10,7 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 from dsomgnn.batches import TrainingQueries
+from dsomgnn.models.fusion import STRUCTURE
 from dsomgnn.models.model import Model
 from dsomgnn.models.score import ScoreFunction
 
@@ -50,25 +51,46 @@ class FrozenTeacher:
 def freeze(
     name: str, model: Model, training: TrainingQueries | None, temperature: float = 1.0, batch: int = 64
 ) -> FrozenTeacher:
-    """Tables of a trained model. `training`: queries whose heads are encoded without the queries' own edges,
-    `batch` at a time, every other edge used."""
+    """Tables of a trained model. `training`: queries whose heads are encoded without their own edges."""
     model.eval()
     table, heads = model.encode_all()
     own = None
     if training is not None and model.encoder is not None:
-        parts = map(training.at, torch.arange(len(training)).split(batch))
-        own = torch.cat([model.heads(table, b.queries[:, 0].to(table.device), b.pairs, True) for b in parts])
+        own = _own_heads(model, table, training, batch)
     return FrozenTeacher(name, model.score, table, heads, model.relation.detach(), speaks(model), own, temperature)
+
+
+def _own_heads(model: Model, table: Tensor, training: TrainingQueries, batch: int) -> Tensor:
+    """Encoded heads (Q, d) by training query, every neighbour used but through the query's own edges.
+
+    Layers merge the queries of a batch, and hide the edges of all of them. So no head is twice in a batch: else all
+    its queries would share one vector, made without any of its edges.
+    """
+    own = torch.empty_like(table[training.queries[:, 0]])
+    for turn in _turns(training.queries[:, 0]):
+        for index in turn.split(batch):
+            part = training.at(index)
+            own[index] = model.heads(table, part.queries[:, 0].to(table.device), part.pairs, every=True)
+    return own
+
+
+def _turns(head: Tensor) -> list[Tensor]:
+    """Positions in groups: the first query of every head, the second of every head that has one, and so on."""
+    order = torch.argsort(head, stable=True)
+    _, count = head[order].unique_consecutive(return_counts=True)
+    rank = torch.arange(len(head)) - torch.repeat_interleave(count.cumsum(0) - count, count)
+    by_rank = torch.argsort(rank, stable=True)
+    return list(order[by_rank].split(torch.bincount(rank).tolist()))
 
 
 def speaks(model: Model) -> Tensor:
     """Whether a modality of the model is present for an entity, (N,); a model of structure alone speaks of all."""
     fusion = model.fusion
-    masks = [fusion.get_buffer(f"mask_{name}") for name in fusion.project]
+    masks = [fusion.get_buffer(f"mask_{name}") for name in fusion.names if name != STRUCTURE]
     return torch.stack(masks).any(0) if masks else torch.ones_like(fusion.get_buffer("mask_structure"))
 
 
-def fit_temperature(teacher: FrozenTeacher, triples: Tensor, num_relations: int, most: int = 2048) -> float:
+def fit_temperature(teacher: FrozenTeacher, triples: Tensor, num_relations: int, most: int = 512) -> float:
     """The temperature of the least cross entropy on held-out triples (n, 3), both directions."""
     triples = triples[torch.linspace(0, len(triples) - 1, min(most, len(triples))).long()].to(teacher.entities.device)
     head, relation, tail = triples.unbind(1)

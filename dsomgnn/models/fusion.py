@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from dsomgnn.data.features import Feature
 
 STRUCTURE = "structure"
+OF = "of_"  # before a name: a ModuleDict has names of its own
 
 
 class Fusion(nn.Module):
@@ -46,7 +47,7 @@ class Fusion(nn.Module):
             project = nn.Linear(feature.dim, modality_rank * parts)
             nn.init.normal_(project.weight, std=init)  # feature rows have length 1
             nn.init.zeros_(project.bias)
-            self.project[name] = project
+            self.project[OF + name] = project
 
     def sources(self) -> tuple[list[Tensor], list[Tensor]]:
         """Per source its vectors (N, w), zero where absent, and its mask (N, 1) bool."""
@@ -62,7 +63,7 @@ class Fusion(nn.Module):
     def _values(self, name: str) -> Tensor:
         if name == STRUCTURE and self.table is not None:
             return self.table
-        return self.project[name](self.get_buffer(f"values_{name}"))
+        return self.project[OF + name](self.get_buffer(f"values_{name}"))
 
 
 class Blocks(Fusion):

@@ -64,7 +64,7 @@ def test_a_shuffled_teacher_is_dropped_within_a_few_epochs(trained, reward, rewa
     for epoch in range(1, 6):
         distil_epoch(distiller, lesson, optimisers, 400, epoch)
     shares = choice_report(distiller, job.dataset)["overall"]
-    assert shares["good"] > 0.9
+    assert shares["good"] > 0.9, shares
     assert shares["shuffled"] < 0.1
 
 

@@ -57,6 +57,6 @@ def test_log_probability_gain_by_hand():
     products = torch.tensor([0.8 * 0.2, 0.1 * 0.4, 0.1 * 0.4], dtype=torch.float64).sqrt()
     torch.testing.assert_close(both.exp()[0], products / products.sum())
     bar = torch.maximum(torch.tensor(1 / 3, dtype=torch.float64), both.exp()[0, 0]).log()
-    gain = log_probability_gain(evidence, log_probs, one, 1.0)
+    gain = log_probability_gain(evidence, log_probs, one, torch.ones_like(one), 1.0)
     torch.testing.assert_close(gain[0], log_probs[0, 0, 0] - bar)
-    assert log_probability_gain(evidence, log_probs, 0 * one, 1.0) == 0
+    assert log_probability_gain(evidence, log_probs, 0 * one, torch.ones_like(one), 1.0) == 0

@@ -48,6 +48,17 @@ def test_own_heads_are_encoded_without_the_edges_of_their_own_query(job):
     assert not torch.allclose(frozen.own_heads[7], frozen.heads[one.queries[0, 0]])
 
 
+def test_a_head_with_two_queries_keeps_the_edges_of_the_other_one(job):
+    """Queries lie sorted by head: in one batch, they would hide each other's edges."""
+    model = scrambled(job, "gnn")
+    training = TrainingQueries(job.teacher_mkg)
+    head = training.queries[:, 0].bincount().argmax()
+    index = torch.nonzero(training.queries[:, 0] == head)[:, 0]
+    frozen = freeze("gnn", model, training, batch=4)
+    distinct = frozen.own_heads[index].unique(dim=0)
+    assert len(distinct) == len(index)
+
+
 def test_a_target_that_is_moved_elsewhere_does_not_change_its_own_query(job):
     """Neither the candidates' table nor the head's messages carry the answer: only the target's vector is compared."""
     model = scrambled(job, "gnn")

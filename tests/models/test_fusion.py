@@ -100,7 +100,7 @@ def test_a_score_of_blocks_is_the_sum_of_one_complex_score_per_block():
 
 def test_sum_adds_the_sources():
     fusion = make("sum")
-    text, picture = (fusion.project[name](features()[name].values) for name in HAS)
+    text, picture = (fusion.project["of_" + name](features()[name].values) for name in HAS)
     structure = fusion.table * STRUCTURED[:, None]
     wanted = structure + text * HAS["text"][:, None] + picture * HAS["picture"][:, None]
     torch.testing.assert_close(fusion(), wanted)
