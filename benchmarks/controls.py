@@ -31,7 +31,8 @@ VARIANTS = {
 def dsomgnn(*words: str) -> str:
     done = subprocess.run([sys.executable, "-m", "dsomgnn", *words], capture_output=True, text=True)
     if done.returncode:
-        raise SystemExit(f"dsomgnn {' '.join(words)}\n{done.stderr}")
+        print(f"dsomgnn {' '.join(words)}", file=sys.stderr)
+        raise SystemExit(done.stderr)
     return done.stdout
 
 
@@ -45,7 +46,7 @@ def run_once(recipe: Path, variant: str, changes: list[str], seed: int, runs: Pa
                 dsomgnn("fit", str(recipe), "--run", str(run), *sets, *shared)
                 break
             except SystemExit as error:
-                if teachers is None or "--teachers" not in str(error):
+                if teachers is None or "error: --teachers" not in str(error):
                     raise
     elif not json.loads((run / "record.json").read_text())["finished"]:
         dsomgnn("fit", "--resume", str(run))
@@ -92,11 +93,11 @@ def main() -> None:
     out = options.out or Path(__file__).parent / "results" / f"{options.recipe.stem}.jsonl"
     out.parent.mkdir(parents=True, exist_ok=True)
     rows = [json.loads(line) for line in out.read_text().splitlines()] if out.exists() else []
-    done = {(row["variant"], row["seed"]) for row in rows}
+    done = {(row["variant"], row["seed"], tuple(row["set"])) for row in rows}
     for seed in range(options.seeds):
         for variant in options.variants:
-            if (variant, seed) not in done:
-                changes = VARIANTS[variant] + (options.alone if variant == "student alone" else [])
+            changes = VARIANTS[variant] + (options.alone if variant == "student alone" else [])
+            if (variant, seed, tuple(changes)) not in done:
                 row = run_once(options.recipe, variant, changes, seed, options.runs)
                 rows.append(row)
                 with out.open("a") as file:

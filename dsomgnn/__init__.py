@@ -31,7 +31,7 @@ _HOMES = {
     "Lookup": "models.encoders",
     "CompGCN": "models.encoders",
     "RGCN": "models.encoders",
-    "Recipe": "recipe",
+    "Recipe": "settings",
     "load_recipe": "recipe",
     "fit_recipe": "fit",
     "rank_run": "ranking",

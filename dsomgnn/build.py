@@ -28,9 +28,9 @@ from dsomgnn.models.fusion import FUSIONS
 from dsomgnn.models.model import Model
 from dsomgnn.models.score import SCORES
 from dsomgnn.neighbourhood import Neighbours
-from dsomgnn.recipe import FeatureRecipe, Recipe
 from dsomgnn.registry import make_encoder, plugin_file
 from dsomgnn.sampling import BlockSampler, seed_all
+from dsomgnn.settings import FeatureRecipe, Recipe
 
 PACKAGE = Path(__file__).parent
 TEXT_DIM = 128

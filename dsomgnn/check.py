@@ -8,7 +8,7 @@ from pathlib import Path
 from dsomgnn.build import Job, build, make_teacher
 from dsomgnn.contract import check_encoder
 from dsomgnn.models.model import Model
-from dsomgnn.recipe import Recipe, TeacherRecipe
+from dsomgnn.settings import Recipe, TeacherRecipe
 
 MB = 1 << 20
 

@@ -121,9 +121,11 @@ def recipes_cp(
     target = to / source.name if to.is_dir() else to
     text = source.read_text(encoding="utf-8")
     beside = [other for file, other in shipped.items() if file != source.name and f"{file}:" in text]
-    for path, copy in [(source, target), *((other, target.parent / other.name) for other in beside)]:
-        if copy.exists():
+    copies = {source: target, **{other: target.parent / other.name for other in beside}}
+    for path, copy in copies.items():
+        if copy.exists() and copy.read_bytes() != path.read_bytes():
             raise RecipeError(f"{copy}: exists already; name another file")
+    for path, copy in copies.items():
         try:
             shutil.copyfile(path, copy)
         except OSError as error:

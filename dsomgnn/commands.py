@@ -16,8 +16,8 @@ from dsomgnn.fit import fit
 from dsomgnn.progress import Progress
 from dsomgnn.rank.report import choice_table, overall_table, phase_table, relation_table
 from dsomgnn.ranking import open_job, rank_run
-from dsomgnn.recipe import Recipe
 from dsomgnn.run import Run, latest_run
+from dsomgnn.settings import Recipe
 
 
 def show(*tables: Table) -> None:

@@ -19,15 +19,15 @@ from dsomgnn.distill.distiller import LEARN, Distiller
 from dsomgnn.distill.lesson import Lesson
 from dsomgnn.distill.teachers import FrozenTeacher, fit_temperature, freeze
 from dsomgnn.errors import DataError
+from dsomgnn.evaluate import rank_split
 from dsomgnn.models.model import Model
 from dsomgnn.optimise import Optimisers
 from dsomgnn.phase import Phase, Standing, train
 from dsomgnn.progress import Progress
 from dsomgnn.rank.metrics import mrr
-from dsomgnn.rank.ranks import rank_triples
-from dsomgnn.recipe import Training
 from dsomgnn.record import finished_record, same_teachers, start_record, teacher_key
 from dsomgnn.run import CHECKPOINT, Run, load_into
+from dsomgnn.settings import Training
 
 MEASURE_EVERY = 8  # batches; the value of the taught loss costs more than its gradient
 
@@ -174,14 +174,7 @@ def optimisers_of(model: Model, settings: Training) -> Optimisers:
 
 def valid_mrr(job: Job, model: Model) -> float:
     """Filtered validation MRR, ties realistic: what models are selected by."""
-    data = job.dataset
-    frozen = freeze("", model, None)
-    with torch.no_grad():
-        ranks = rank_triples(
-            lambda queries: frozen.logits(queries.to(job.device)),
-            data.valid, job.known, data.num_entities, data.num_relations, job.recipe.rank.budget_mb << 20,
-        )  # fmt: skip
-    return mrr(ranks)
+    return mrr(rank_split(job, freeze("", model, None), "valid"))
 
 
 def _finish(run: Run, record: dict, name: str, standing: Standing, **extra: Any) -> None:

@@ -17,9 +17,9 @@ from dsomgnn.distill.agent import Agent
 from dsomgnn.errors import CheckpointError
 from dsomgnn.optimise import Optimisers, load_optimiser, optimiser_state, scoped
 from dsomgnn.progress import Progress
-from dsomgnn.recipe import Training
 from dsomgnn.run import CHECKPOINT, Run, load_into
 from dsomgnn.sampling import seed_all
+from dsomgnn.settings import Training
 
 States = dict[str, dict[str, Tensor]]  # of each module, by name
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
-
 from dsomgnn.build import Job, build, make_student, make_teacher
 from dsomgnn.distill.teachers import FrozenTeacher, freeze
 from dsomgnn.errors import CheckpointError, DataError, RecipeError, nearest
+from dsomgnn.evaluate import rank_split
 from dsomgnn.rank.metrics import summary
-from dsomgnn.rank.ranks import rank_triples
 from dsomgnn.recipe import load_recipe
 from dsomgnn.run import Run, load_into
 
@@ -30,7 +28,8 @@ def rank_run(
     _require_finished(run, record, names)
     job = open_job(run, record, with_features=names != ["student"])
     ties = ties or recipe.rank.ties
-    models = {name: _summary(job, open_model(job, run, name), split, ties) for name in names}
+    ranks = {name: rank_split(job, open_model(job, run, name), split) for name in names}
+    models = {name: summary(found, job.dataset.relations.ids, ties) for name, found in ranks.items()}
     return {"split": split, "ties": ties, "models": models}
 
 
@@ -70,13 +69,3 @@ def _require_finished(run: Run, record: dict[str, Any], names: list[str]) -> Non
         raise CheckpointError(
             f"{run.path}: {', '.join(missing)} not trained to the end. Go on: dsomgnn fit --resume {run.path}"
         )
-
-
-def _summary(job: Job, model: FrozenTeacher, split: str, ties: str) -> dict[str, Any]:
-    data = job.dataset
-    with torch.no_grad():
-        ranks = rank_triples(
-            lambda queries: model.logits(queries.to(job.device)),
-            data.split(split), job.known, data.num_entities, data.num_relations, job.recipe.rank.budget_mb << 20,
-        )  # fmt: skip
-    return summary(ranks, data.relations.ids, ties)

@@ -25,7 +25,7 @@ from torch import Tensor
 
 from dsomgnn.data.triples import Dataset, Vocabulary
 from dsomgnn.errors import CheckpointError, nearest
-from dsomgnn.recipe import Recipe
+from dsomgnn.settings import Recipe
 
 CHECKPOINT = "checkpoint.safetensors"
 FORMAT = "dsomgnn-1"

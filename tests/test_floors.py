@@ -16,11 +16,12 @@ from dsomgnn import errors
 
 FLOORS = [
     "errors _dgl",
-    "toml_lines recipe registry data",
+    "toml_lines settings recipe registry data",
     "layer sampling neighbourhood batches",
     "models",
     "distill rank",
     "run build optimise progress choices phase contract record",
+    "evaluate",
     "fit ranking check",
     "commands doctor",
     "cli",

@@ -15,7 +15,8 @@ from conftest import ROOT
 from dsomgnn.build import dataset_places, make_feature
 from dsomgnn.contract import check_encoder
 from dsomgnn.data.triples import load_dataset
-from dsomgnn.recipe import FeatureRecipe, load_recipe
+from dsomgnn.recipe import load_recipe
+from dsomgnn.settings import FeatureRecipe
 
 RECIPES = sorted((ROOT / "recipes").glob("*.toml"))
 

@@ -1,0 +1,189 @@
+"""The settings of a run, section by section, with their defaults and bounds."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from dsomgnn.errors import nearest
+
+Share = Annotated[float, Field(ge=0, lt=1)]
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Fanouts = Annotated[tuple[Annotated[int, Field(ge=-1)], ...], Field(min_length=1)]
+Count = Annotated[int, Field(ge=1)]
+
+
+class NamedError(ValueError):
+    """A ValueError that knows the dotted key it is about."""
+
+    def __init__(self, key: str, message: str):
+        super().__init__(message)
+        self.key = key
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Data(Section):
+    """Which data set: a name to look up, or a path."""
+
+    name: str
+
+
+class FeatureRecipe(Section):
+    """How one modality becomes features. `source` and `ids` are files of the data set's folder.
+
+    `keep` is the share of the entities that have it which keep it; the rest lose it (a test of robustness).
+    """
+
+    source: str
+    encoder: Literal["array", "tfidf-svd", "numeric", "histogram"] = "array"
+    ids: str | None = None
+    dim: Count | None = None
+    keep: Annotated[float, Field(gt=0, le=1)] = 1.0
+
+
+class Training(Section):
+    """Optimisation of a model: Adagrad with `lr` for tables, Adam with `lr_dense` for the rest.
+
+    `products`: number format of the products with all entities; tables and optimisers stay float32. A student that
+    is taught keeps its own products in float32, and multiplies its teachers in this format.
+    """
+
+    epochs: Count = 60
+    batch: Count = 400
+    merge: bool = True
+    lr: Positive = 0.1
+    lr_dense: Positive = 1e-3
+    n3: Weight = 0.05
+    init: Positive = 1e-3
+    products: Literal["float32", "bfloat16"] = "float32"
+    validate_every: Count = 5
+    patience: Count = 4
+
+
+class Student(Training):
+    """The unimodal student."""
+
+    score: Literal["complex", "distmult"] = "complex"
+    rank: Count = 100
+
+
+class TeacherRecipe(Training):
+    """One teacher: modalities, fusion, encoder."""
+
+    modalities: tuple[str, ...] = ()
+    structure: bool = True
+    score: Literal["complex", "distmult"] = "complex"
+    rank: Count = 200
+    modality_rank: Count = 56
+    fusion: Literal["blocks", "gate", "sum"] = "blocks"
+    structure_dropout: Share = 0.0
+    encoder: str = "lookup"
+    options: dict[str, Any] = Field(default_factory=dict)
+    fanouts: Fanouts = (10,)
+
+
+class Distill(Section):
+    """Decoupled distillation, and who chooses the teachers."""
+
+    policy: str = "reinforce"
+    gamma: Weight = 1.0
+    tau: Positive = 1.0
+    alpha: Weight = 1.0
+    beta: Weight = 1.0
+    binary: bool = True
+    neighbourhood: Literal["sampled", "khop", "answers", "random", "target", "none"] = "sampled"
+    hops: Count = 2
+    walks: Count = 16
+    warmup: Annotated[int, Field(ge=0)] = 3
+
+
+class AgentRecipe(Section):
+    """The policy and its REINFORCE steps; only read with policy = "reinforce"."""
+
+    reward: Literal["improvement", "log-probability"] = "improvement"
+    reward_on: Literal["train", "reserve"] = "reserve"
+    reserve: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
+    epochs: Count = 20
+    baseline: Literal["mean", "greedy"] = "mean"
+    state: Literal["context", "target"] = "context"
+    rows: Count = 256
+    hidden: Count = 128
+    entropy: Weight = 0.01
+    lr: Positive = 1e-3
+    clip: Positive = 1.0
+
+
+class Rank(Section):
+    """How ranks are read."""
+
+    ties: Literal["realistic", "optimistic", "pessimistic"] = "realistic"
+    budget_mb: Count = 256
+
+
+class Recipe(Section):
+    """All settings of a run."""
+
+    data: Data
+    seed: Annotated[int, Field(ge=0)] = 0
+    device: str = "auto"
+    threads: Annotated[int, Field(ge=0)] = 0
+    features: dict[str, FeatureRecipe] = Field(default_factory=dict)
+    teachers: dict[str, TeacherRecipe] = Field(default_factory=dict)
+    student: Student = Field(default_factory=Student)
+    distill: Distill = Field(default_factory=Distill)
+    agent: AgentRecipe = Field(default_factory=AgentRecipe)
+    rank: Rank = Field(default_factory=Rank)
+
+    @model_validator(mode="after")
+    def _names_fit(self) -> Recipe:
+        for table, names, taken in (("teachers", self.teachers, "student"), ("features", self.features, "structure")):
+            for name in names:
+                if name == taken or not re.fullmatch(r"[A-Za-z0-9_-]+", name):
+                    raise NamedError(f"{table}.{name}", f'a name is letters, digits, "_" and "-", but not "{taken}"')
+        for name, teacher in self.teachers.items():
+            if 0 in teacher.fanouts:
+                raise NamedError(f"teachers.{name}.fanouts", "a fan-out is at least 1, or -1 for all neighbours")
+            for modality in teacher.modalities:
+                if modality not in self.features:
+                    raise NamedError(
+                        f"teachers.{name}.modalities",
+                        f"no [features.{modality}].{nearest(modality, self.features)}",
+                    )
+            if not teacher.modalities and not teacher.structure:
+                raise NamedError(f"teachers.{name}", "has neither structure nor modalities")
+        policy = self.distill.policy
+        kinds = ["reinforce", "all", "random", "none", *(f"single:{name}" for name in self.teachers)]
+        if policy not in kinds:
+            raise NamedError("distill.policy", f'unknown policy "{policy}".{nearest(policy, kinds)}')
+        if policy != "none" and not self.teachers:
+            raise NamedError(
+                "distill.policy",
+                f'"{policy}" needs at least one [teachers.NAME]; without teachers say "none"',
+            )
+        return self
+
+    @property
+    def pool(self) -> dict[str, TeacherRecipe]:
+        """The teachers that the policy needs."""
+        policy = self.distill.policy
+        if policy == "none":
+            return {}
+        if policy.startswith("single:"):
+            name = policy.removeprefix("single:")
+            return {name: self.teachers[name]}
+        return self.teachers
+
+    @property
+    def reserve(self) -> float:
+        """The share of train that teachers never see."""
+        return self.agent.reserve if self.distill.policy == "reinforce" and self.agent.reward_on == "reserve" else 0.0
+
+    def sha256(self) -> str:
+        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
