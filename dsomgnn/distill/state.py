@@ -53,11 +53,11 @@ def _describe(teacher: FrozenTeacher, batch: Batch, near: Neighbourhood, targets
     device = teacher.entities.device
     on = batch.to(device)
     scores = teacher.logits(on.queries, batch.index).div_(teacher.temperature)
-    lse, top = scores.logsumexp(1), scores.argmax(1)
-    p = scores.softmax(1)
+    top, p = scores.max(1), scores.softmax(1)
+    lse = top.values - p.gather(1, top.indices[:, None])[:, 0].log()  # cheaper than a logsumexp
     row, node = near.row.to(device), near.node.to(device)
     mass = p.new_zeros(len(p)).index_add_(0, row, p[row, node])
-    context = (lse - torch.linalg.vecdot(p, scores), top, mass)
+    context = (lse - torch.linalg.vecdot(p, scores), top.indices, mass)
     return (*context, *_of_targets(scores, lse, on)) if targets else context
 
 
