@@ -8,7 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from dsomgnn._dgl import DGLGraph, dgl
+from dsomgnn._dgl import dgl
 from dsomgnn.data.mkg import MKG
 from dsomgnn.layer import Layer
 
@@ -27,10 +27,10 @@ class BlockSampler:
 
     def __init__(self, mkg: MKG, fanouts: Sequence[int]):
         self.mkg, self.fanouts = mkg, list(fanouts)
-        self.relation = mkg.homogeneous.edata["relation"]
-        self._sampler = dgl.dataloading.NeighborSampler(self.fanouts)
         self._pairs, self._pair = self._key(mkg.edges[:, [0, 2]]).unique(return_inverse=True)
         self._hidden = torch.zeros(len(self._pairs), dtype=torch.bool)
+        self._place = torch.zeros(mkg.num_entities, dtype=torch.long)
+        self._known = torch.zeros(mkg.num_entities, dtype=torch.bool)
 
     @cached_property
     def full(self) -> BlockSampler:
@@ -43,21 +43,38 @@ class BlockSampler:
         `own` (n, 2): head and target of the batch's triples. Every edge between the two is left out: the triple's
         own edge, its reciprocal, and what would give it away (the mirrored fact of a symmetric relation).
         """
-        _, _, blocks = self._sampler.sample_blocks(self.mkg.homogeneous, seeds)
-        if own is None:
-            return [self._layer(block) for block in blocks]
-        at = torch.searchsorted(self._pairs, key := self._key(own)).clamp(max=len(self._pairs) - 1)
-        at = at[self._pairs[at] == key]
-        self._hidden[at] = True
-        layers = [self._layer(block, self._hidden) for block in blocks]
-        self._hidden[at] = False
-        return layers
+        hidden = None if own is None else self._places_of(own)
+        layers: list[Layer] = []
+        for fanout in reversed(self.fanouts):
+            layer, edge = self._layer(seeds, fanout)
+            seeds = layer.nodes
+            if hidden is not None:
+                self._hidden[hidden] = True
+                layer = layer.keep(~self._hidden[self._pair[edge]])
+                self._hidden[hidden] = False
+            layers.append(layer)
+        return layers[::-1]
 
-    def _layer(self, block: DGLGraph, hidden: Tensor | None = None) -> Layer:
-        src, dst = block.edges()
-        edge = block.edata[dgl.EID]
-        layer = Layer(src, dst, self.relation[edge], block.srcdata[dgl.NID], block.num_dst_nodes())
-        return layer if hidden is None else layer.keep(~hidden[self._pair[edge]])
+    def _layer(self, seeds: Tensor, fanout: int) -> tuple[Layer, Tensor]:
+        """Sampled in-edges of the seeds, and their ids.
+
+        DGL's own blocks number their sources in parallel, in whatever order threads come: the same seed would give
+        other samples one layer further out. Here sources beyond the seeds are sorted by entity, edges by id.
+        """
+        sampled = dgl.sampling.sample_neighbors(self.mkg.homogeneous, seeds, fanout)
+        edge = sampled.edata[dgl.EID].sort().values
+        head, relation, tail = self.mkg.edges[edge].unbind(1)
+        self._known[seeds] = True
+        nodes = torch.cat([seeds, head[~self._known[head]].unique()])
+        self._known[seeds] = False
+        self._place[nodes] = torch.arange(len(nodes))
+        return Layer(self._place[head], self._place[tail], relation, nodes, len(seeds)), edge
+
+    def _places_of(self, own: Tensor) -> Tensor:
+        """Which of the graph's pairs of entities these are; pairs without an edge are left out."""
+        key = self._key(own)
+        at = torch.searchsorted(self._pairs, key).clamp(max=len(self._pairs) - 1)
+        return at[self._pairs[at] == key]
 
     def _key(self, pairs: Tensor) -> Tensor:
         """A number per pair of entities (n, 2) that is the same both ways round."""
