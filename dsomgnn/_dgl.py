@@ -13,6 +13,8 @@ import importlib.util
 import os
 import sys
 import types
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -66,17 +68,28 @@ def load() -> types.ModuleType:
     return dgl
 
 
-def number_engines() -> None:
-    """Give every thread its random engine in order.
+@contextmanager
+def one_thread() -> Iterator[None]:
+    """Inside, DGL draws on the calling thread alone.
 
-    DGL numbers the engines as threads first draw from them, so under load the same seed would give other samples.
+    DGL has a random engine per thread and numbers them as threads first draw, and OpenMP may replace a thread between
+    two calls: on several threads the same seed gives other samples from process to process. torch shares the setting,
+    so it is put back.
     """
-    most = dgl.utils.get_num_threads()
-    for count in range(1, most + 1):
-        dgl.utils.set_num_threads(count)
-        dgl.seed(0)
+    before = dgl.utils.get_num_threads()
+    dgl.utils.set_num_threads(1)
+    try:
+        yield
+    finally:
+        dgl.utils.set_num_threads(before)
+
+
+def seed(number: int) -> None:
+    """Seed DGL for what is drawn under `one_thread`."""
+    with one_thread():
+        dgl.seed(number)
 
 
 dgl: Any = load()
-number_engines()
+seed(0)  # the main thread draws first: its engine is number 0 in every process
 DGLGraph: Any = dgl.DGLGraph

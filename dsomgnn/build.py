@@ -10,7 +10,6 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from dsomgnn._dgl import dgl, number_engines
 from dsomgnn.batches import TrainingQueries
 from dsomgnn.data.answers import Answers
 from dsomgnn.data.encoders import histogram_feature, numeric_feature, text_feature
@@ -107,8 +106,6 @@ def pick_device(name: str) -> torch.device:
 def set_threads(number: int) -> None:
     if number:
         torch.set_num_threads(number)
-        dgl.utils.set_num_threads(number)
-        number_engines()
     # fp32 products through oneDNN: faster on CPUs, and TF32 on GPUs
     torch.set_float32_matmul_precision("medium" if not torch.cuda.is_available() else "high")
 

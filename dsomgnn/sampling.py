@@ -8,7 +8,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from dsomgnn._dgl import dgl
+from dsomgnn._dgl import dgl, one_thread, seed
 from dsomgnn.data.mkg import MKG
 from dsomgnn.layer import Layer
 
@@ -19,7 +19,7 @@ def seed_all(*parts: int) -> None:
     for part in parts:
         mixed = (mixed * 1_000_003 + part + 1) % (2**31 - 1)
     torch.manual_seed(mixed)
-    dgl.seed(mixed)
+    seed(mixed)
 
 
 class BlockSampler:
@@ -61,7 +61,8 @@ class BlockSampler:
         DGL's own blocks number their sources in parallel, in whatever order threads come: the same seed would give
         other samples one layer further out. Here sources beyond the seeds are sorted by entity, edges by id.
         """
-        sampled = dgl.sampling.sample_neighbors(self.mkg.homogeneous, seeds, fanout)
+        with one_thread():
+            sampled = dgl.sampling.sample_neighbors(self.mkg.homogeneous, seeds, fanout)
         edge = sampled.edata[dgl.EID].sort().values
         head, relation, tail = self.mkg.edges[edge].unbind(1)
         self._known[seeds] = True
