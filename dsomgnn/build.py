@@ -79,7 +79,7 @@ def build(
     """
     folder = Path(folder)
     device = pick_device(recipe.device)
-    set_threads(recipe.threads)
+    prepare_torch(device, recipe.threads)
     dataset = load_dataset(data_folder or find_dataset(recipe.data.name, folder))
     wanted = {name for teacher in recipe.pool.values() for name in teacher.modalities if with_features}
     features = {n: make_feature(n, f, dataset, recipe.seed) for n, f in recipe.features.items() if n in wanted}
@@ -103,11 +103,15 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-def set_threads(number: int) -> None:
-    if number:
-        torch.set_num_threads(number)
+def prepare_torch(device: torch.device, threads: int) -> None:
+    """Process-wide settings of torch: threads, fast float32 products, and on the CPU sums in one order."""
+    if threads:
+        torch.set_num_threads(threads)
     # fp32 products through oneDNN: faster on CPUs, and TF32 on GPUs
-    torch.set_float32_matmul_precision("medium" if not torch.cuda.is_available() else "high")
+    torch.set_float32_matmul_precision("medium" if device.type == "cpu" else "high")
+    if device.type == "cpu":  # gradients of x[index] are else added up by threads in any order
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def dataset_places(name: str, folder: Path) -> list[Path]:
