@@ -70,7 +70,7 @@ def choice_report(distiller: Distiller, dataset: Dataset, batch: int = 512) -> d
     p = torch.cat(probability)
     queries = torch.cat(heads)
     names = [teacher.name for teacher in distiller.teachers]
-    relations = [*dataset.relations.ids, *(f"inverse:{r}" for r in dataset.relations.ids)]
+    relations = distiller.neighbours.mkg.edge_types()
     report: dict[str, Any] = {"overall": _means(p, names), "empty": torch.cat(empty).mean().item()}
     report["relations"] = _grouped(p, names, queries[:, 1], relations)
     if dataset.entities.kinds is not None:

@@ -8,7 +8,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
-from dsomgnn.errors import INTERRUPTED, DsomError, RecipeError
+from dsomgnn.errors import INTERRUPTED, DsomError, RecipeError, nearest
 from dsomgnn.recipe import load_recipe
 
 app = typer.Typer(
@@ -112,8 +112,6 @@ def recipes_cp(
     """Copy a shipped recipe, with the encoder files that it names."""
     import shutil
 
-    from dsomgnn.errors import nearest
-
     shipped = {path.name: path for path in _shipped_recipes()}
     source = shipped.get(name) or shipped.get(f"{name}.toml")
     if source is None:
@@ -147,8 +145,6 @@ def _shipped_recipes() -> list[Path]:
 
 
 def _one_of(option: str, word: str, known: tuple[str, ...]) -> None:
-    from dsomgnn.errors import nearest
-
     if word not in known:
         raise RecipeError(f"{option} {word}: not one of {', '.join(known)}.{nearest(word, known)}")
 

@@ -11,7 +11,6 @@ from torch import Tensor
 from dsomgnn.data.answers import Answers
 from dsomgnn.errors import DsomError
 
-TIES = ("realistic", "optimistic", "pessimistic")
 BUDGET = 256 << 20  # bytes of scores at a time
 
 
