@@ -15,7 +15,7 @@ from dsomgnn.data.answers import Answers
 from dsomgnn.data.encoders import histogram_feature, numeric_feature, text_feature
 from dsomgnn.data.features import Feature, array_feature
 from dsomgnn.data.mkg import MKG
-from dsomgnn.data.triples import Dataset, load_dataset
+from dsomgnn.data.triples import Dataset, hold_out, load_dataset
 from dsomgnn.distill.agent import Agent, AgentOptions, FixedChoice
 from dsomgnn.distill.distiller import Distiller, Stages
 from dsomgnn.distill.losses import LossWeights
@@ -54,7 +54,7 @@ class Job:
     def known(self) -> Answers:
         """Answers known from any split: what filtered ranks leave out."""
         data = self.dataset
-        return Answers.of(torch.cat([data.train, data.valid, data.test]), data.num_entities, data.num_relations)
+        return Answers.of(data.known, data.num_entities, data.num_relations)
 
     @cached_property
     def held(self) -> Tensor | None:
@@ -81,6 +81,8 @@ def build(
     device = pick_device(recipe.device)
     prepare_torch(device, recipe.threads)
     dataset = load_dataset(data_folder or find_dataset(recipe.data.name, folder))
+    if recipe.data.holdout:
+        dataset = hold_out(dataset, recipe.data.holdout)
     wanted = {name for teacher in recipe.pool.values() for name in teacher.modalities if with_features}
     features = {n: make_feature(n, f, dataset, recipe.seed) for n, f in recipe.features.items() if n in wanted}
     mkg = MKG(dataset, features)

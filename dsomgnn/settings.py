@@ -30,9 +30,13 @@ class Section(BaseModel):
 
 
 class Data(Section):
-    """Which data set: a name to look up, or a path."""
+    """Which data set: a name to look up, or a path.
+
+    `holdout`: the share of train that models are selected on in place of valid.txt, where that cannot be trusted.
+    """
 
     name: str
+    holdout: Share = 0.0
 
 
 class FeatureRecipe(Section):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -15,6 +15,8 @@ from dsomgnn.data.tables import find_file, positions, read_rows, refuse_repeats,
 from dsomgnn.errors import DataError
 
 SPLITS = ("train", "valid", "test")
+NONE = torch.empty(0, 3, dtype=torch.long)
+HOLDOUT_SEED = 0  # one split for every seed of a run, so that their figures compare
 MOST_KINDS = 64
 
 
@@ -36,7 +38,10 @@ class Vocabulary:
 
 @dataclass(frozen=True)
 class Dataset:
-    """Triples (n, 3) int64 of head, relation, tail per split; N entities; R relations without reciprocals."""
+    """Triples (n, 3) int64 of head, relation, tail per split; N entities; R relations without reciprocals.
+
+    `unused` are published triples that no model sees or is measured on; ranks filter them out like every known answer.
+    """
 
     name: str
     folder: Path
@@ -46,6 +51,7 @@ class Dataset:
     valid: Tensor
     test: Tensor
     warnings: tuple[str, ...] = ()
+    unused: Tensor = field(default_factory=NONE.clone)
 
     @property
     def num_entities(self) -> int:
@@ -57,6 +63,18 @@ class Dataset:
 
     def split(self, name: str) -> Tensor:
         return {"train": self.train, "valid": self.valid, "test": self.test}[name]
+
+    @property
+    def known(self) -> Tensor:
+        """Triples of all splits: the answers that filtered ranks leave out."""
+        return torch.cat([self.train, self.valid, self.test, self.unused])
+
+    @cached_property
+    def unseen(self) -> Tensor:
+        """Entities without a train triple, (N,) bool."""
+        unseen = torch.ones(self.num_entities, dtype=torch.bool)
+        unseen[self.train[:, [0, 2]].reshape(-1)] = False
+        return unseen
 
     @cached_property
     def sha256(self) -> str:
@@ -73,6 +91,21 @@ def directed(triples: Tensor, num_relations: int) -> Tensor:
     """Triples and their reciprocals (t, r + R, h), (2n, 3): reciprocal of row i is row i + n."""
     head, relation, tail = triples.unbind(1)
     return torch.cat([triples, torch.stack([tail, relation + num_relations, head], 1)])
+
+
+def hold_out(dataset: Dataset, share: float) -> Dataset:
+    """The data set with a random share of train in place of a valid split that cannot be trusted.
+
+    The share is the same for every seed of a run. The published valid triples are `unused`. Raises DataError.
+    """
+    n = len(dataset.train)
+    size = max(1, round(share * n))
+    if size >= n:
+        raise DataError(f"{dataset.folder}: data.holdout = {share} leaves no triple to train on")
+    order = torch.randperm(n, generator=torch.Generator().manual_seed(HOLDOUT_SEED))
+    held, rest = (dataset.train[rows.sort().values] for rows in (order[:size], order[size:]))
+    note = f"models are selected on {size:,} triples held out of train; valid.txt only takes part in filtering"
+    return replace(dataset, train=rest, valid=held, unused=dataset.valid, warnings=(*dataset.warnings, note))
 
 
 def load_dataset(folder: str | Path) -> Dataset:
