@@ -8,6 +8,7 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from dsomgnn.cli_data import data_app
 from dsomgnn.errors import INTERRUPTED, DsomError, RecipeError, nearest
 from dsomgnn.recipe import load_recipe
 
@@ -24,6 +25,7 @@ recipes_app = typer.Typer(
     help="Recipes that ship with dsomgnn.", epilog="Example: dsomgnn recipes cp worldfacts.toml", no_args_is_help=True
 )
 app.add_typer(recipes_app, name="recipes")
+app.add_typer(data_app, name="data")
 
 Changes = Annotated[
     Optional[list[str]],  # noqa: UP045  (typer reads it on Python 3.10)
@@ -65,14 +67,19 @@ def rank(
     split: Annotated[str, typer.Option(help="test or valid.")] = "test",
     model: Annotated[str, typer.Option(help="student, teacher:NAME or all.")] = "student",
     ties: Annotated[Optional[str], typer.Option(help="realistic, optimistic or pessimistic.")] = None,  # noqa: UP045
+    drop: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(metavar="NAME=SHARE", help="Take a modality from that share of the entities. May be repeated."),
+    ] = None,
     json: Annotated[str | None, typer.Option(help="Write JSON to a file, or to stdout with -.", metavar="FILE")] = None,
 ) -> None:
-    """Filtered ranks in both directions: MRR, MR, Hits@1/3/10, per side and per relation."""
+    """Filtered ranks in both directions: MRR, MR, Hits@1/3/10, per side, slice and relation."""
     _one_of("--split", split, ("test", "valid"))
     _one_of("--ties", ties or "realistic", ("realistic", "optimistic", "pessimistic"))
+    shares = _shares(drop or [])
     from dsomgnn.commands import rank_command
 
-    rank_command(run, split, model, ties, json)
+    rank_command(run, split, model, ties, shares, json)
 
 
 @app.command(epilog="Example: dsomgnn check recipes/worldfacts-own-encoder.toml")
@@ -142,6 +149,18 @@ def _shipped_recipes() -> list[Path]:
     inside = Path(__file__).parent / "recipes"
     folder = inside if inside.is_dir() else Path(__file__).parent.parent / "recipes"
     return sorted(path for path in folder.iterdir() if path.suffix in (".toml", ".py"))
+
+
+def _shares(words: list[str]) -> dict[str, float]:
+    """{"image": 0.4} of ["image=0.4"]."""
+    shares = {}
+    for word in words:
+        name, _, share = word.partition("=")
+        try:
+            shares[name] = float(share)
+        except ValueError:
+            raise RecipeError(f"--drop {word}: expected NAME=SHARE, such as image=0.4") from None
+    return shares
 
 
 def _one_of(option: str, word: str, known: tuple[str, ...]) -> None:

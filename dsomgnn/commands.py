@@ -14,7 +14,7 @@ from dsomgnn.check import check_recipe
 from dsomgnn.errors import INTERRUPTED, RecipeError
 from dsomgnn.fit import fit
 from dsomgnn.progress import Progress
-from dsomgnn.rank.report import choice_table, overall_table, phase_table, relation_table
+from dsomgnn.rank.report import choice_table, overall_table, phase_table, relation_table, slice_table
 from dsomgnn.ranking import open_job, rank_run
 from dsomgnn.run import Run, latest_run
 from dsomgnn.settings import Recipe
@@ -60,9 +60,13 @@ def _fit(run: Run, work) -> None:
     print(f"\nNext: dsomgnn rank {run.path}")
 
 
-def rank_command(run: Path | None, split: str, model: str, ties: str | None, out: str | None) -> None:
+def rank_command(
+    run: Path | None, split: str, model: str, ties: str | None, drop: dict[str, float], out: str | None
+) -> None:
     run = run or latest_run()
-    result = rank_run(run, split, model, ties)
+    result = rank_run(run, split, model, ties, drop)
+    if drop and model == "student":
+        print("note: a student reads no modality, so --drop changes nothing; say --model all", file=sys.stderr)
     if out == "-":
         print(json.dumps(result))
         return
@@ -72,7 +76,8 @@ def rank_command(run: Path | None, split: str, model: str, ties: str | None, out
         except OSError as error:
             raise RecipeError(f"--json {out}: cannot be written: {error.strerror}") from None
     print(f"{run}\n")
-    show(overall_table(result), relation_table(result))
+    slices = [slice_table(result)] if any(model["slices"] for model in result["models"].values()) else []
+    show(overall_table(result), *slices, relation_table(result))
 
 
 def check_command(recipe: Recipe, recipe_path: Path) -> None:

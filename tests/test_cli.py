@@ -166,6 +166,45 @@ def test_rank_takes_the_model_the_split_and_the_ties_that_are_asked_for(finished
         assert model["both"]["mrr"] == model["ties"][ties]
 
 
+def test_a_teacher_without_its_modality_ranks_otherwise_and_one_of_structure_alone_does_not(workshop: Path, call):
+    call("fit", "tiny.toml", "--run", "out", "--set", "teachers.st.init=1.0")
+
+    def asked(*words: str) -> dict:
+        return json.loads(call("rank", "out", "--json", "-", "--model", "all", *words).out)
+
+    whole, half, bare = asked(), asked("--drop", "text=0.5"), asked("--drop", "text=1")
+    assert (whole["drop"], bare["drop"]) == ({}, {"text": 1.0})
+    for model in ("student", "teacher:s"):
+        assert whole["models"][model] == half["models"][model] == bare["models"][model]
+    assert bare["models"]["teacher:st"] != whole["models"]["teacher:st"]
+    assert asked("--drop", "text=0")["models"] == whole["models"]
+    assert asked("--drop", "text=0.5") == half
+
+
+def test_a_student_has_no_modality_to_drop_and_rank_says_so(finished: Path, call):
+    assert "--drop changes nothing" in call("rank", finished, "--drop", "text=0.5").err
+    assert "text removed for 50%" in call("rank", finished, "--drop", "text=0.5", "--model", "all").out
+
+
+def test_entities_without_a_train_triple_are_a_slice_of_their_own(workshop: Path, call):
+    with Path("tiny/test.txt").open("a") as file:
+        file.write("g\tlikes\ta\n")
+    assert call("fit", "tiny.toml", "--run", "out", "--set", "distill.policy=none").code == 0
+    slices = json.loads(call("rank", "out", "--json", "-").out)["models"]["student"]["slices"]
+    assert {name: values["n"] for name, values in slices.items()} == {
+        "all entities seen": 4, "an entity unseen": 2, "- as the answer": 1, "- as the given one": 1
+    }  # fmt: skip
+    assert "an entity unseen" in call("rank", "out").out
+
+
+def test_models_are_selected_on_a_part_of_train_where_the_recipe_says_so(workshop: Path, call):
+    assert call("fit", "tiny.toml", "--run", "out", "--set", "data.holdout=0.3").code == 0
+    data = json.loads(Path("out/record.json").read_text())["data"]
+    assert (data["train"], data["valid"]) == (7, 3)
+    assert "held out of train" in "".join(data["warnings"])
+    assert json.loads(call("rank", "out", "--split", "valid", "--json", "-").out)["models"]["student"]["both"]["n"] == 6
+
+
 def test_rank_writes_the_same_json_to_a_file_and_the_tables_to_stdout(finished: Path, call):
     printed = json.loads(call("rank", finished, "--json", "-").out)
     out = call("rank", finished, "--json", "x.json").out
@@ -259,6 +298,9 @@ USAGE = {
     "unknown split": ["rank", "runs/first", "--split", "tset"],
     "unknown ties": ["rank", "runs/first", "--ties", "optimist"],
     "unknown model": ["rank", "runs/first", "--model", "teacher:sst"],
+    "dropping what no teacher has": ["rank", "runs/first", "--drop", "image=0.4"],
+    "dropping more than all": ["rank", "runs/first", "--drop", "text=1.4"],
+    "dropping no number": ["rank", "runs/first", "--drop", "text"],
     "json nowhere": ["rank", "runs/first", "--json", "no/such/folder/x.json"],
     "unknown option": ["fit", "tiny.toml", "--epochs", "3"],
     "unknown command": ["train", "tiny.toml"],

@@ -41,7 +41,7 @@ class Feature:
             return self
         who = torch.nonzero(self.present)[:, 0]
         order = torch.randperm(len(who), generator=torch.Generator().manual_seed(seed))
-        lost = who[order[max(1, round(share * len(who))) :]]
+        lost = who[order[max(share > 0, round(share * len(who))) :]]
         return Feature(self.name, self.values.index_fill(0, lost, 0), self.present.index_fill(0, lost, False))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -25,8 +25,13 @@ def mrr(ranks: Ranks) -> float:
     return ranks.realistic.reciprocal().mean().item()
 
 
-def summary(ranks: Ranks, relation_names: Sequence[str], ties: str = "realistic") -> dict:
-    """Metrics of both sides, each side, and MRR per relation; `ties` names the reading that counts."""
+def summary(
+    ranks: Ranks, relation_names: Sequence[str], ties: str = "realistic", slices: Mapping[str, Tensor] | None = None
+) -> dict:
+    """Metrics of both sides, each side and each slice (masks over the queries), and MRR per relation.
+
+    `ties` names the reading that counts.
+    """
     value = ranks.by(ties)
     relations = {}
     for relation in ranks.relation.unique().tolist():
@@ -39,6 +44,7 @@ def summary(ranks: Ranks, relation_names: Sequence[str], ties: str = "realistic"
     }
     return {
         **{name: metrics(value[mask]) for name, mask in sides.items()},
+        "slices": {name: metrics(value[mask]) for name, mask in (slices or {}).items()},
         "relations": relations,
         "ties": {
             name: ranks.by(name).reciprocal().mean().item() for name in ("optimistic", "realistic", "pessimistic")

@@ -12,7 +12,8 @@ TITLES = ("MRR", "MR", "Hits@1", "Hits@3", "Hits@10")
 
 def overall_table(result: dict[str, Any]) -> Table:
     """One row per model and side."""
-    table = Table(title=f"{result['split']}, filtered, ties {result['ties']}", title_justify="left")
+    removed = "".join(f", {name} removed for {share:.0%}" for name, share in result.get("drop", {}).items())
+    table = Table(title=f"{result['split']}, filtered, ties {result['ties']}{removed}", title_justify="left")
     for title in ("model", "side"):
         table.add_column(title, no_wrap=True)
     for title in (*TITLES, "queries"):
@@ -20,6 +21,19 @@ def overall_table(result: dict[str, Any]) -> Table:
     for name, model in result["models"].items():
         for side in ("both", "head", "tail"):
             table.add_row(name if side == "both" else "", side, *_cells(model[side]), f"{model[side]['n']:,}")
+    return table
+
+
+def slice_table(result: dict[str, Any]) -> Table:
+    """One row per model and slice of the queries."""
+    table = Table(title="by slice", title_justify="left")
+    for title in ("model", "slice"):
+        table.add_column(title, no_wrap=True)
+    for title in (*TITLES, "queries"):
+        table.add_column(title, justify="right", no_wrap=True)
+    for name, model in result["models"].items():
+        for place, (slice_, values) in enumerate(model["slices"].items()):
+            table.add_row("" if place else name, slice_, *_cells(values), f"{values['n']:,}")
     return table
 
 

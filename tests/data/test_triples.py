@@ -7,7 +7,7 @@ import gzip
 import pytest
 import torch
 
-from dsomgnn.data.triples import directed, load_dataset
+from dsomgnn.data.triples import directed, hold_out, load_dataset
 from dsomgnn.errors import DataError
 
 
@@ -80,3 +80,34 @@ def test_the_digest_is_of_the_facts_not_of_their_packing(tiny):
     assert load_dataset(tiny).sha256 == plain
     (tiny / "test.txt.gz").write_bytes(gzip.compress(b"c\tlikes\ta\ne\tlikes\tf\n"))
     assert load_dataset(tiny).sha256 != plain
+
+
+def test_a_held_out_part_of_train_takes_the_place_of_valid(worldfacts):
+    whole = load_dataset(worldfacts)
+    data = hold_out(whole, 0.1)
+    assert (len(data.train), len(data.valid)) == (len(whole.train) - 1401, 1401)
+    assert torch.equal(torch.cat([data.train, data.valid]).unique(dim=0), whole.train.unique(dim=0))
+    assert torch.equal(data.unused, whole.valid)
+    assert torch.equal(data.test, whole.test)
+    assert torch.equal(hold_out(whole, 0.1).valid, data.valid)
+    assert data.sha256 != whole.sha256
+
+
+def test_filtering_knows_all_published_triples_whatever_is_held_out(tiny):
+    whole = load_dataset(tiny)
+    assert torch.equal(hold_out(whole, 0.2).known.unique(dim=0), whole.known.unique(dim=0))
+
+
+def test_unseen_entities_are_those_without_a_train_triple_also_after_holding_out(tiny):
+    (tiny / "entities.tsv").write_text("a\nb\nc\nd\ne\nf\nz\n")
+    assert load_dataset(tiny).unseen.tolist() == [False] * 6 + [True]
+    (tiny / "train.txt").write_text("a\tlikes\tb\nc\tlikes\td\n")
+    data = hold_out(load_dataset(tiny), 0.5)
+    assert data.unseen[data.train[:, [0, 2]]].sum() == 0
+    assert data.unseen[data.valid[:, [0, 2]]].all()
+
+
+def test_holding_out_all_is_refused(tiny):
+    (tiny / "train.txt").write_text("a\tlikes\tb\n")
+    with pytest.raises(DataError, match=r"data.holdout = 0.5 leaves no triple"):
+        hold_out(load_dataset(tiny), 0.5)
