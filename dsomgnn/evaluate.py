@@ -6,6 +6,8 @@ import torch
 
 from dsomgnn.build import Job
 from dsomgnn.distill.teachers import FrozenTeacher
+from dsomgnn.processor import fast_dtype
+from dsomgnn.rank.counting import Counter, Dense, Pruned
 from dsomgnn.rank.ranks import Ranks, rank_triples
 
 
@@ -13,11 +15,10 @@ from dsomgnn.rank.ranks import Ranks, rank_triples
 def rank_split(job: Job, model: FrozenTeacher, split: str) -> Ranks:
     """Filtered ranks in both directions, within the recipe's memory budget."""
     data = job.dataset
-    return rank_triples(
-        lambda queries: model.logits(queries.to(job.device)),
-        data.split(split),
-        job.known,
-        data.num_entities,
-        data.num_relations,
-        job.recipe.rank.budget_mb << 20,
-    )
+    counter: Counter
+    if job.device.type == "cpu":
+        counter = Pruned(model.vectors, model.entities, fast_dtype())
+    else:
+        counter = Dense(lambda queries: model.logits(queries.to(job.device)))
+    triples, budget = data.split(split), job.recipe.rank.budget_mb << 20
+    return rank_triples(counter, triples, job.known, data.num_entities, data.num_relations, budget)

@@ -37,10 +37,14 @@ class FrozenTeacher:
 
     def logits(self, queries: Tensor, index: Tensor | None = None, dtype: torch.dtype | None = None) -> Tensor:
         """Scores (B, N) of queries (B, 2), made in `dtype`; `index` (B,): which training queries they are."""
+        dtype = dtype or self.entities.dtype
+        return self.score.logits(self.vectors(queries, index).to(dtype), self.entities.to(dtype))
+
+    def vectors(self, queries: Tensor, index: Tensor | None = None) -> Tensor:
+        """Query vectors (B, d), whose products with `entities` are the scores."""
         by_query = self.own_heads is not None and index is not None
         head = self.own_heads[index] if by_query else self.heads[queries[:, 0]]  # type: ignore[index]
-        query, dtype = self.score.query(head, self.relations[queries[:, 1]]), dtype or self.entities.dtype
-        return self.score.logits(query.to(dtype), self.entities.to(dtype))
+        return self.score.query(head, self.relations[queries[:, 1]])
 
     def log_probs(self, queries: Tensor, index: Tensor | None = None, tau: float = 1.0) -> Tensor:
         """Log soft labels (B, N): log softmax(logits / (temperature tau))."""

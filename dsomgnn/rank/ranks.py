@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from dsomgnn.data.answers import Answers
-from dsomgnn.errors import DsomError
+from dsomgnn.rank.counting import Counter
 
-BUDGET = 256 << 20  # bytes of scores at a time
+BUDGET = 64 << 20  # bytes of scores at a time
 
 
 @dataclass(frozen=True)
@@ -32,25 +31,8 @@ class Ranks:
         return {"realistic": self.realistic, "optimistic": self.optimistic, "pessimistic": self.pessimistic}[ties]
 
 
-def filtered_ranks(logits: Tensor, target: Tensor, row: Tensor, known: Tensor) -> tuple[Tensor, Tensor]:
-    """Optimistic and pessimistic rank (B,) of target[i] in row i of `logits` (B, N), which is overwritten.
-
-    `known[j]` is an answer of query row[j] that does not compete. The right answer's score is read from the same
-    matrix, so that it ties with itself exactly.
-    """
-    index = torch.arange(len(target), device=logits.device)
-    right = logits[index, target]
-    if not torch.isfinite(right).all() or logits.isnan().any():
-        raise DsomError("a score is NaN or infinite: the model has diverged; lower its learning rate")
-    logits[row, known] = -torch.inf
-    logits[index, target] = right
-    above = (logits > right[:, None]).sum(1)
-    level = (logits == right[:, None]).sum(1)
-    return (1 + above).double(), (above + level).double()
-
-
 def rank_triples(
-    logits: Callable[[Tensor], Tensor],
+    counter: Counter,
     triples: Tensor,
     known: Answers,
     num_entities: int,
@@ -59,22 +41,21 @@ def rank_triples(
 ) -> Ranks:
     """Ranks of both directions of triples (n, 3): tails first, then heads.
 
-    `logits(queries)` gives scores (B, N) of queries (B, 2) of head and relation; the head side of (h, r, t) is the
-    query (t, r + R). `known` answers are filtered out, in the matrix that
-    `logits` returned. Scores take at most about `budget` bytes.
+    The head side of (h, r, t) is the query (t, r + R); a query that several triples ask is scored once. `known`
+    answers are filtered out. Scores take at most about `budget` bytes.
     """
     head, relation, tail = triples.unbind(1)
     queries = torch.cat([torch.stack([head, relation], 1), torch.stack([tail, relation + num_relations], 1)])
     targets = torch.cat([tail, head])
+    distinct, place = queries.unique(dim=0, return_inverse=True)
+    order = torch.argsort(place, stable=True)
+    ends = torch.bincount(place, minlength=len(distinct)).cumsum(0)
+    above, level = torch.empty(2, len(queries), dtype=torch.long)
     size = max(1, budget // (4 * 2 * num_entities))
-    optimistic: list[Tensor] = []
-    pessimistic: list[Tensor] = []
-    for start in range(0, len(queries), size):
-        part = queries[start : start + size]
-        scores = logits(part)
-        row, answer = known.gather(known.find(part))
-        at = [x.to(scores.device) for x in (targets[start : start + size], row, answer)]
-        for ranks, out in zip(filtered_ranks(scores, *at), (optimistic, pessimistic), strict=True):
-            out.append(ranks.cpu())
+    start = 0
+    for part in torch.arange(len(distinct)).split(size):
+        mine = order[start : (start := int(ends[part[-1]]))]
+        row, answer = known.gather(known.find(distinct[part]))
+        above[mine], level[mine] = counter.count(distinct[part], place[mine] - part[0], targets[mine], row, answer)
     side = torch.arange(2).flip(0).repeat_interleave(len(triples))
-    return Ranks(torch.cat(optimistic), torch.cat(pessimistic), relation.repeat(2), side)
+    return Ranks((1 + above).double(), (above + level).double(), relation.repeat(2), side)

@@ -8,10 +8,19 @@ import torch
 from dsomgnn.build import build
 from dsomgnn.data.answers import Answers
 from dsomgnn.errors import DsomError
-from dsomgnn.rank.ranks import filtered_ranks, rank_triples
+from dsomgnn.rank.counting import Dense, Pruned
+from dsomgnn.rank.ranks import rank_triples
 from dsomgnn.recipe import load_recipe
 
 SCORES = [0.5, 0.9, 0.9, 0.1, 0.9]
+
+
+def dense_ranks(scores, target, known_row, known):
+    """Optimistic and pessimistic ranks of one answer per row."""
+    rows = torch.arange(len(scores))
+    counter = Dense(lambda _: scores.clone())
+    above, level = counter.count(rows, rows, target, known_row, known)
+    return 1 + above, above + level
 
 
 @pytest.mark.parametrize(
@@ -31,13 +40,13 @@ SCORES = [0.5, 0.9, 0.9, 0.1, 0.9]
 )
 def test_ranks_by_hand(scores, target, known, optimistic, pessimistic):
     rows = torch.zeros(len(known), dtype=torch.long)
-    ranks = filtered_ranks(torch.tensor([scores]), torch.tensor([target]), rows, torch.tensor(known, dtype=torch.long))
+    ranks = dense_ranks(torch.tensor([scores]), torch.tensor([target]), rows, torch.tensor(known, dtype=torch.long))
     assert [r.item() for r in ranks] == [optimistic, pessimistic]
 
 
 def test_a_known_answer_is_left_out_of_its_own_row_only():
     scores, target = torch.tensor([SCORES, SCORES]), torch.tensor([0, 0])
-    optimistic, _ = filtered_ranks(scores, target, torch.tensor([0, 1, 1]), torch.tensor([1, 2, 4]))
+    optimistic, _ = dense_ranks(scores, target, torch.tensor([0, 1, 1]), torch.tensor([1, 2, 4]))
     assert optimistic.tolist() == [3, 2]
 
 
@@ -46,13 +55,13 @@ def test_a_nan_is_refused_wherever_it_competes(where):
     scores = torch.tensor([[0.5, 0.9, 0.2, 0.1]])
     scores[0, where] = torch.nan
     with pytest.raises(DsomError, match="NaN"):
-        filtered_ranks(scores, torch.tensor([0]), torch.tensor([0]), torch.tensor([2]))
+        dense_ranks(scores, torch.tensor([0]), torch.tensor([0]), torch.tensor([2]))
 
 
 @pytest.mark.parametrize("value", [float("inf"), -float("inf")])
 def test_an_infinite_score_of_the_right_answer_is_refused(value):
     with pytest.raises(DsomError, match="infinite"):
-        filtered_ranks(torch.tensor([[0.5, value]]), torch.tensor([1]), torch.tensor([0]), torch.tensor([0]))
+        dense_ranks(torch.tensor([[0.5, value]]), torch.tensor([1]), torch.tensor([0]), torch.tensor([0]))
 
 
 def test_answers_known_from_any_split_do_not_compete(tiny):
@@ -91,9 +100,8 @@ def plain_ranks(table, known, triples):
 
 def ranked(problem, budget):
     table, known, triples = problem
-    return rank_triples(
-        lambda q: table[q[:, 0], q[:, 1]].clone(), triples, Answers.of(known, N, R), N, R, budget=budget
-    )
+    counter = Dense(lambda q: table[q[:, 0], q[:, 1]].clone())
+    return rank_triples(counter, triples, Answers.of(known, N, R), N, R, budget=budget)
 
 
 def test_ranks_of_both_sides_equal_a_plain_loop(problem):
@@ -116,3 +124,54 @@ def test_realistic_is_the_mean_of_both(problem):
     ranks = ranked(problem, 1 << 20)
     assert torch.equal(ranks.by("realistic") * 2, ranks.by("optimistic") + ranks.by("pessimistic"))
     assert (ranks.by("optimistic") <= ranks.by("realistic")).all()
+
+
+def products(generator, width: int, steps: int):
+    """Query and entity tables of few distinct values, so that exact ties and near misses are many."""
+    queries, entities = (torch.randint(-steps, steps, (n, width), generator=generator) / 4 for n in (N * 2 * R, N))
+    entities[4] = entities[2]
+    return queries, entities
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("width", [1, 3, 16])
+@pytest.mark.parametrize("steps", [2, 4, 1000])
+def test_pruned_ranks_are_those_of_exact_scores(dtype, width, steps, problem):
+    """In float32 and bfloat16 alike; scores of a loop over pairs, each summed in one way."""
+    _, known, triples = problem
+    queries, entities = products(torch.Generator().manual_seed(width), width, steps)
+    table = torch.stack([(q * entities).sum(1) for q in queries]).view(N, 2 * R, N)
+    counter = Pruned(lambda q: queries[q[:, 0] * 2 * R + q[:, 1]], entities, dtype)
+    ranks = rank_triples(counter, triples, Answers.of(known, N, R), N, R, 1 << 20)
+    found = list(zip(ranks.optimistic.tolist(), ranks.pessimistic.tolist(), strict=True))
+    assert found == plain_ranks(table, known, triples)
+
+
+def test_pruning_leaves_no_rank_of_a_large_random_model_different():
+    generator = torch.Generator().manual_seed(1)
+    entities, vectors = torch.randn(3000, 40, generator=generator), torch.randn(200, 40, generator=generator)
+    entities *= torch.rand(3000, 1, generator=generator) * 4
+    entities[1500:1600] = entities[:100]
+    row, target = torch.arange(200).repeat_interleave(2), torch.randint(3000, (400,), generator=generator)
+    target[:200:2] = (vectors[:100] @ entities.T).argmax(1)
+    nothing = row[:0]
+    counts = [
+        Pruned(lambda q: vectors[q], entities, dtype).count(torch.arange(200), row, target, nothing, nothing)
+        for dtype in (torch.float32, torch.bfloat16)
+    ]
+    exact = torch.stack([(v.double() * entities.double()).sum(1) for v in vectors])[row]
+    right = exact[torch.arange(400), target]
+    assert torch.equal(counts[0][0], counts[1][0])
+    assert torch.equal(counts[0][1], counts[1][1])
+    assert (counts[1][0] - (exact > right[:, None] + 1e-9).sum(1)).abs().max() <= 1  # float32 sums, against float64
+    assert counts[1][1][target < 100].min() >= 2  # a copy ties
+
+
+def test_a_diverged_model_is_refused_by_pruned_ranks_too():
+    entities = torch.ones(4, 2)
+    nothing = torch.empty(0, dtype=torch.long)
+    with pytest.raises(DsomError, match="diverged"):
+        Pruned(lambda q: q, entities.index_fill(0, torch.tensor([2]), torch.nan))
+    with pytest.raises(DsomError, match="diverged"):
+        counter = Pruned(lambda _: torch.full((1, 2), torch.inf), entities)
+        counter.count(torch.zeros(1, 2), torch.tensor([0]), torch.tensor([1]), nothing, nothing)
