@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -11,8 +10,10 @@ import torch
 from torch import Tensor
 
 from dsomgnn.batches import TrainingQueries
+from dsomgnn.counter import Counter
 from dsomgnn.data.answers import Answers
-from dsomgnn.data.encoders import histogram_feature, numeric_feature, text_feature
+from dsomgnn.data.encoded import CPU, histogram_feature, item_encoder, model_feature
+from dsomgnn.data.encoders import numeric_feature, text_feature
 from dsomgnn.data.features import Feature, array_feature
 from dsomgnn.data.mkg import MKG
 from dsomgnn.data.triples import Dataset, hold_out, load_dataset
@@ -22,16 +23,16 @@ from dsomgnn.distill.losses import LossWeights
 from dsomgnn.distill.policy import Policy
 from dsomgnn.distill.state import StateBuilder, cache_teachers
 from dsomgnn.distill.teachers import FrozenTeacher
-from dsomgnn.errors import DataError, RecipeError, nearest
+from dsomgnn.errors import DataError, RecipeError
 from dsomgnn.models.fusion import FUSIONS
 from dsomgnn.models.model import Model
 from dsomgnn.models.score import SCORES
 from dsomgnn.neighbourhood import Neighbours
+from dsomgnn.places import find_dataset
 from dsomgnn.registry import make_encoder, plugin_file
 from dsomgnn.sampling import BlockSampler, seed_all
 from dsomgnn.settings import FeatureRecipe, Recipe
 
-PACKAGE = Path(__file__).parent
 TEXT_DIM = 128
 
 
@@ -84,7 +85,7 @@ def build(
     if recipe.data.holdout:
         dataset = hold_out(dataset, recipe.data.holdout)
     wanted = {name for teacher in recipe.pool.values() for name in teacher.modalities if with_features}
-    features = {n: make_feature(n, f, dataset, recipe.seed) for n, f in recipe.features.items() if n in wanted}
+    features = {n: make_feature(n, f, dataset, recipe.seed, device) for n, f in recipe.features.items() if n in wanted}
     mkg = MKG(dataset, features)
     return Job(recipe, folder, dataset, mkg, _without_reserve(recipe, mkg), device)
 
@@ -116,35 +117,9 @@ def prepare_torch(device: torch.device, threads: int) -> None:
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
-def dataset_places(name: str, folder: Path) -> list[Path]:
-    """Where a data set is looked up: beside the recipe, in the current folder, $DSOMGNN_DATASETS, the package."""
-    roots = [folder, folder / "datasets", folder.parent / "datasets", Path.cwd(), Path.cwd() / "datasets"]
-    if os.environ.get("DSOMGNN_DATASETS"):
-        roots.append(Path(os.environ["DSOMGNN_DATASETS"]))
-    return [root / name for root in [*roots, shipped("datasets")]]
-
-
-def shipped(what: str) -> Path:
-    """The package's own recipes or data sets, installed or in a checkout."""
-    inside = PACKAGE / what
-    return inside if inside.is_dir() else PACKAGE.parent / what
-
-
-def find_dataset(name: str, folder: Path) -> Path:
-    places = dataset_places(name, folder)
-    for place in places:
-        if any((place / f"train.txt{end}").is_file() for end in ("", ".gz")):
-            return place
-    known = {p.name for place in places if place.parent.is_dir() for p in place.parent.iterdir() if p.is_dir()}
-    looked = "\n  ".join(dict.fromkeys(str(place) for place in places))
-    variable = "" if os.environ.get("DSOMGNN_DATASETS") else "\n  ($DSOMGNN_DATASETS is not set)"
-    hint = nearest(name, sorted(known))
-    raise DataError(
-        f'data set "{name}" not found.{hint if "Did" in hint else ""} Looked for train.txt in\n  {looked}{variable}'
-    )
-
-
-def make_feature(name: str, recipe: FeatureRecipe, dataset: Dataset, seed: int) -> Feature:
+def make_feature(
+    name: str, recipe: FeatureRecipe, dataset: Dataset, seed: int, device: torch.device = CPU
+) -> Feature:
     folder, entities = dataset.folder, dataset.entities
     if recipe.encoder == "tfidf-svd":
         feature = text_feature(name, folder, recipe.source, recipe.dim or TEXT_DIM, entities, seed)
@@ -152,8 +127,12 @@ def make_feature(name: str, recipe: FeatureRecipe, dataset: Dataset, seed: int) 
         feature = numeric_feature(name, folder, recipe.source, entities)
     elif recipe.encoder == "histogram":
         feature = histogram_feature(name, folder, recipe.source, entities)
-    else:
+    elif recipe.encoder == "array":
         feature = array_feature(name, folder, recipe.source, recipe.ids, recipe.dim, entities, seed)
+    else:
+        encoder = item_encoder(recipe.encoder, device)
+        with Counter(f"{name}: {encoder.reads}") as count:
+            feature = model_feature(name, folder, recipe.source, recipe.dim, entities, seed, encoder, count)
     return feature.kept(recipe.keep, seed)
 
 
@@ -240,6 +219,7 @@ def make_distiller(job: Job, student: Model, teachers: list[FrozenTeacher]) -> D
 
 
 def plugins(recipe: Recipe, folder: Path) -> dict[str, Path]:
-    """Files of the user's own encoders, by encoder spec."""
-    files = {teacher.encoder: plugin_file(teacher.encoder, folder) for teacher in recipe.teachers.values()}
+    """Files of the user's own encoders and tracker, by their spec."""
+    specs = [teacher.encoder for teacher in recipe.teachers.values()] + [recipe.tracker or ""]
+    files = {spec: plugin_file(spec, folder) for spec in specs}
     return {spec: file for spec, file in files.items() if file is not None}

@@ -7,6 +7,9 @@ from pathlib import Path
 
 from dsomgnn.build import Job, build, make_teacher
 from dsomgnn.contract import check_encoder
+from dsomgnn.data.audit import audit
+from dsomgnn.data.coverage import entity_texts
+from dsomgnn.data.verdict import warnings
 from dsomgnn.models.model import Model
 from dsomgnn.settings import Recipe, TeacherRecipe
 
@@ -22,7 +25,8 @@ def check_recipe(recipe: Recipe, path: Path) -> Iterator[str]:
         f"data      {data.folder}: {data.num_entities:,} entities, {data.num_relations:,} relations, "
         f"{len(data.train):,} / {len(data.valid):,} / {len(data.test):,} triples"
     )
-    yield from (f"warning   {warning}" for warning in data.warnings)
+    found = warnings(audit(data, entity_texts(data)))
+    yield from (f"warning   {warning}" for warning in (*data.warnings, *found))
     for name, feature in job.mkg.features.items():
         share = feature.present.float().mean().item()
         yield f"modality  {name}: {feature.dim} columns, present for {share:.1%} of the entities"

@@ -10,6 +10,7 @@ import typer
 
 from dsomgnn.cli_data import data_app
 from dsomgnn.errors import INTERRUPTED, DsomError, RecipeError, nearest
+from dsomgnn.places import shipped
 from dsomgnn.recipe import load_recipe
 
 app = typer.Typer(
@@ -119,13 +120,13 @@ def recipes_cp(
     """Copy a shipped recipe, with the encoder files that it names."""
     import shutil
 
-    shipped = {path.name: path for path in _shipped_recipes()}
-    source = shipped.get(name) or shipped.get(f"{name}.toml")
+    files = {path.name: path for path in _shipped_recipes()}
+    source = files.get(name) or files.get(f"{name}.toml")
     if source is None:
-        raise RecipeError(f'no shipped recipe "{name}".{nearest(name, shipped)}')
+        raise RecipeError(f'no shipped recipe "{name}".{nearest(name, files)}')
     target = to / source.name if to.is_dir() else to
     text = source.read_text(encoding="utf-8")
-    beside = [other for file, other in shipped.items() if file != source.name and f"{file}:" in text]
+    beside = [other for file, other in files.items() if file != source.name and f"{file}:" in text]
     copies = {source: target, **{other: target.parent / other.name for other in beside}}
     for path, copy in copies.items():
         if copy.exists() and copy.read_bytes() != path.read_bytes():
@@ -142,13 +143,11 @@ def _recipe_path(path: Path) -> Path:
     """The recipe, or the shipped one of that name where `NAME.toml` or `recipes/NAME.toml` is not in this folder."""
     if path.exists() or str(path.parent) not in (".", "recipes"):
         return path
-    return next((shipped for shipped in _shipped_recipes() if shipped.name == path.name), path)
+    return next((recipe for recipe in _shipped_recipes() if recipe.name == path.name), path)
 
 
 def _shipped_recipes() -> list[Path]:
-    inside = Path(__file__).parent / "recipes"
-    folder = inside if inside.is_dir() else Path(__file__).parent.parent / "recipes"
-    return sorted(path for path in folder.iterdir() if path.suffix in (".toml", ".py"))
+    return sorted(path for path in shipped("recipes").iterdir() if path.suffix in (".toml", ".py"))
 
 
 def _shares(words: list[str]) -> dict[str, float]:

@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
 from dsomgnn.build import build
 from dsomgnn.check import check_recipe
-from dsomgnn.errors import INTERRUPTED, RecipeError
+from dsomgnn.errors import INTERRUPTED
 from dsomgnn.fit import fit
+from dsomgnn.output import show, write_json
 from dsomgnn.progress import Progress
 from dsomgnn.rank.report import choice_table, overall_table, phase_table, relation_table, slice_table
 from dsomgnn.ranking import open_job, rank_run
 from dsomgnn.run import Run, latest_run
 from dsomgnn.settings import Recipe
-
-
-def show(*tables: Table) -> None:
-    """Tables on stdout; a pipe gets them as wide as they are."""
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False)
-    for table in tables:
-        console.print(table)
 
 
 def fit_command(recipe: Recipe, recipe_path: Path, run_path: Path | None, teachers: Path | None) -> None:
@@ -67,14 +57,10 @@ def rank_command(
     result = rank_run(run, split, model, ties, drop)
     if drop and model == "student":
         print("note: a student reads no modality, so --drop changes nothing; say --model all", file=sys.stderr)
-    if out == "-":
-        print(json.dumps(result))
-        return
     if out is not None:
-        try:
-            Path(out).write_text(json.dumps(result, indent=2) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise RecipeError(f"--json {out}: cannot be written: {error.strerror}") from None
+        write_json(result, out)
+    if out == "-":
+        return
     print(f"{run}\n")
     slices = [slice_table(result)] if any(model["slices"] for model in result["models"].values()) else []
     show(overall_table(result), *slices, relation_table(result))

@@ -6,7 +6,7 @@ import os
 import platform
 from collections.abc import Iterator
 
-from dsomgnn.build import shipped
+from dsomgnn.places import shipped
 
 
 def doctor_command() -> None:

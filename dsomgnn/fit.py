@@ -70,7 +70,7 @@ def _begin(job: Job, run: Run, progress: Progress, teachers_of: Run | None) -> d
             run.copy(teachers_of, f"teachers/{name}.safetensors")
     record = start_record(job, taken)
     run.write_json("record.json", record)
-    for warning in job.dataset.warnings:
+    for warning in record["data"]["warnings"]:
         progress.say(f"warning: {warning}", "yellow")
     return record
 
@@ -135,14 +135,15 @@ def distil(job: Job, run: Run, record: dict, teachers: list[FrozenTeacher], prog
     phase = Phase(number, "student", student, optimisers, settings, epoch, validate, agent, settle)
     best, standing = train(phase, run, job.recipe.seed, progress)
     load_into(student, best["model"], "student")
+    heat = fit_temperature(freeze("student", student, None), job.dataset.valid, job.dataset.num_relations)
     extra = {}
     if distiller:
         if agent:
             load_into(agent.policy, best["policy"], "policy")
             run.write_tensors("policy.safetensors", best["policy"], {"teachers": [t.name for t in teachers]})
         extra["choices"] = choice_report(distiller, job.dataset)
-    run.write_tensors("student.safetensors", best["model"], {"valid_mrr": standing.best_mrr})
-    _finish(run, record, "student", standing, **extra)
+    run.write_tensors("student.safetensors", best["model"], {"temperature": heat, "valid_mrr": standing.best_mrr})
+    _finish(run, record, "student", standing, temperature=heat, **extra)
 
 
 def _student_epoch(

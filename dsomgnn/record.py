@@ -12,8 +12,12 @@ from typing import Any
 import torch
 
 from dsomgnn import __version__
-from dsomgnn.build import PACKAGE, Job
+from dsomgnn.build import Job
+from dsomgnn.data.audit import audit
+from dsomgnn.data.coverage import entity_texts
+from dsomgnn.data.verdict import warnings
 from dsomgnn.errors import RecipeError
+from dsomgnn.places import PACKAGE
 from dsomgnn.registry import plugin_file
 from dsomgnn.run import Run
 
@@ -81,6 +85,7 @@ def same_teachers(job: Job, other: Run) -> dict[str, Any]:
 
 def start_record(job: Job, phases: dict[str, Any]) -> dict[str, Any]:
     data = job.dataset
+    audited = audit(data, entity_texts(data))
     return {
         "finished": False,
         "log": 0,
@@ -102,7 +107,8 @@ def start_record(job: Job, phases: dict[str, Any]) -> dict[str, Any]:
             "train": len(data.train),
             "valid": len(data.valid),
             "test": len(data.test),
-            "warnings": list(data.warnings),
+            "warnings": [*data.warnings, *warnings(audited)],
+            "audit": audited.counts(),
         },
         "modalities": modalities_used(job),
         "teachers": {name: teacher_key(job, name) for name in job.recipe.pool},

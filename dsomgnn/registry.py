@@ -1,4 +1,7 @@
-"""Encoders by name: shipped ones, entry points, "package.module:Class", "file.py:Class" beside the recipe."""
+"""Encoders by name: shipped ones, entry points, "package.module:Class", "file.py:Class" beside the recipe.
+
+Trackers of the user's own are found in the last two ways.
+"""
 
 from __future__ import annotations
 
@@ -26,13 +29,13 @@ def plugin_file(spec: str, folder: Path) -> Path | None:
     return folder / file if colon and file.endswith(".py") else None
 
 
-def load_class(spec: str, folder: Path) -> type:
-    """The encoder class that `spec` names; files are looked for in `folder`. Raises PluginError."""
+def load_class(spec: str, folder: Path, kind: str = "encoder") -> type:
+    """The class that `spec` names; files are looked for in `folder`. Raises PluginError."""
     if ":" not in spec:
         spec = _registered(spec)
     module_name, _, class_name = spec.rpartition(":")
     file = plugin_file(spec, folder)
-    module = _import(spec, file, module_name)
+    module = _import(spec, file, module_name, kind)
     found = getattr(module, class_name, None)
     if not inspect.isclass(found):
         classes = [n for n, c in vars(module).items() if inspect.isclass(c) and c.__module__ == module.__name__]
@@ -52,12 +55,12 @@ def _registered(name: str) -> str:
     )
 
 
-def _import(spec: str, file: Path | None, module_name: str) -> Any:
+def _import(spec: str, file: Path | None, module_name: str, kind: str) -> Any:
     try:
         if file is None:
             return importlib.import_module(module_name)
         if not file.is_file():
-            raise PluginError(f"{file}: no such file (encoder {spec})")
+            raise PluginError(f"{file}: no such file ({kind} {spec})")
         name = f"dsomgnn_plugin_{file.stem}_{abs(hash(file.resolve()))}"
         if name in sys.modules:
             return sys.modules[name]
@@ -73,7 +76,7 @@ def _import(spec: str, file: Path | None, module_name: str) -> Any:
     except Exception as error:
         if file is not None:
             sys.modules.pop(f"dsomgnn_plugin_{file.stem}_{abs(hash(file.resolve()))}", None)
-        raise PluginError(f"encoder {spec} cannot be imported: {type(error).__name__}: {error}") from error
+        raise PluginError(f"{kind} {spec} cannot be imported: {type(error).__name__}: {error}") from error
 
 
 def make_encoder(

@@ -34,6 +34,7 @@ FORMAT = "dsomgnn-1"
 class Run:
     def __init__(self, path: Path):
         self.path = path
+        self.listeners: list[Callable[[Mapping[str, Any]], None]] = []  # hear every event after it was logged
 
     @classmethod
     def create(cls, path: Path | None, recipe_path: Path) -> Run:
@@ -83,16 +84,17 @@ class Run:
         return record
 
     def write_recipe(self, recipe: Recipe, plugins: Mapping[str, Path]) -> None:
-        """The resolved recipe, and with it the files of the user's own encoders, by encoder spec.
+        """The resolved recipe, and with it the files of the user's own encoders and tracker, by their spec.
 
         A file below the recipe keeps its place relative to it; the recipe of the run names any other by its full path.
         """
         tree = recipe.model_dump(mode="json", exclude_none=True)
-        for teacher in tree["teachers"].values():
-            if (file := plugins.get(teacher["encoder"])) is not None:
-                place, _, name = teacher["encoder"].rpartition(":")
+        named = [(tree, "tracker"), *((teacher, "encoder") for teacher in tree["teachers"].values())]
+        for section, key in named:
+            if (file := plugins.get(section.get(key))) is not None:
+                place, _, name = section[key].rpartition(":")
                 if Path(place).is_absolute() or ".." in Path(place).parts:
-                    teacher["encoder"] = f"{file.resolve()}:{name}"
+                    section[key] = f"{file.resolve()}:{name}"
                 else:
                     (self.path / place).parent.mkdir(parents=True, exist_ok=True)
                     self._atomic(place, partial(shutil.copyfile, file))
@@ -130,6 +132,13 @@ class Run:
                 file.write(json.dumps(event) + "\n")
         except OSError as error:
             raise CheckpointError(f"{self.path / 'metrics.jsonl'}: cannot be written: {error.strerror}") from None
+        for listener in self.listeners:
+            listener(event)
+
+    def logged(self) -> int:
+        """The number of events in metrics.jsonl."""
+        path = self.path / "metrics.jsonl"
+        return path.read_bytes().count(b"\n") if path.exists() else 0
 
     def log_size(self) -> int:
         path = self.path / "metrics.jsonl"
@@ -188,4 +197,5 @@ def _write_text(text: str, path: Path) -> None:
 
 
 def _id_table(vocabulary: Vocabulary) -> str:
-    return "".join(f"{i}\t{n}\n" for i, n in zip(vocabulary.ids, vocabulary.names, strict=True))
+    columns = [vocabulary.ids, vocabulary.names, *([vocabulary.kinds] if vocabulary.kinds else [])]
+    return "".join("\t".join(row) + "\n" for row in zip(*columns, strict=True))

@@ -6,7 +6,8 @@ import hashlib
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from dsomgnn.errors import nearest
 
@@ -39,6 +40,20 @@ class Data(Section):
     holdout: Share = 0.0
 
 
+ENCODERS = ("array", "tfidf-svd", "numeric", "histogram", "minilm", "efficientnet-lite0")
+MODEL = re.compile(r"(timm|torchvision):.+|[^:]*/[^:]*")
+
+
+def known_encoder(name: str) -> str:
+    """The name, if it is one of ENCODERS or has the form of a model's; raises PydanticCustomError, a ValueError."""
+    if name in ENCODERS or MODEL.fullmatch(name):
+        return name
+    models = '"timm:NAME", "torchvision:NAME", or ORGANISATION/NAME or a path, with its "/", of sentence-transformers'
+    raise PydanticCustomError(
+        "encoder", "no such encoder.{near} Models are {models}", {"near": nearest(name, ENCODERS), "models": models}
+    )
+
+
 class FeatureRecipe(Section):
     """How one modality becomes features. `source` and `ids` are files of the data set's folder.
 
@@ -46,7 +61,7 @@ class FeatureRecipe(Section):
     """
 
     source: str
-    encoder: Literal["array", "tfidf-svd", "numeric", "histogram"] = "array"
+    encoder: Annotated[str, AfterValidator(known_encoder)] = "array"
     ids: str | None = None
     dim: Count | None = None
     keep: Annotated[float, Field(gt=0, le=1)] = 1.0
@@ -128,7 +143,7 @@ class Rank(Section):
     """How ranks are read."""
 
     ties: Literal["realistic", "optimistic", "pessimistic"] = "realistic"
-    budget_mb: Count = 256
+    budget_mb: Count = 64
 
 
 class Recipe(Section):

@@ -38,6 +38,14 @@ def tiny(tmp_path: Path) -> Path:
     return write_dataset(tmp_path / "tiny")
 
 
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where this test keeps encoded features: beside its folder, and empty."""
+    cache = tmp_path.with_name(f"{tmp_path.name}-cache")
+    monkeypatch.setenv("DSOMGNN_CACHE", str(cache))
+    return cache
+
+
 @pytest.fixture(scope="session")
 def worldfacts() -> Path:
     return ROOT / "datasets" / "worldfacts"
@@ -60,23 +68,31 @@ def real_data():
 
 
 @pytest.fixture(scope="session")
-def mkg_of():
-    """`mkg_of(triples, N, R)`: the graph of train triples given as numbers, without files."""
+def dataset_of():
+    """`dataset_of(N, R, train, valid, test)`: a data set of triples given as numbers, without files."""
     import torch
 
-    from dsomgnn.data.mkg import MKG
     from dsomgnn.data.triples import Dataset, Vocabulary
 
     def vocabulary(letter: str, size: int) -> Vocabulary:
         names = tuple(f"{letter}{i}" for i in range(size))
         return Vocabulary(names, names)
 
-    def make(triples, num_entities, num_relations, features=None):
-        train = torch.as_tensor(triples, dtype=torch.long).view(-1, 3)
-        entities, relations = vocabulary("e", num_entities), vocabulary("r", num_relations)
-        return MKG(Dataset("made", Path("."), entities, relations, train, train[:0], train[:0]), features)
+    def make(num_entities, num_relations, *splits):
+        splits = [torch.as_tensor(triples, dtype=torch.long).view(-1, 3) for triples in (*splits, [], [])[:3]]
+        return Dataset("made", Path("."), vocabulary("e", num_entities), vocabulary("r", num_relations), *splits)
 
     return make
+
+
+@pytest.fixture(scope="session")
+def mkg_of(dataset_of):
+    """`mkg_of(triples, N, R)`: the graph of train triples given as numbers, without files."""
+    from dsomgnn.data.mkg import MKG
+
+    return lambda triples, num_entities, num_relations, features=None: MKG(
+        dataset_of(num_entities, num_relations, triples), features
+    )
 
 
 @pytest.fixture(scope="session")
@@ -165,6 +181,19 @@ def finished(workshop: Path, trained: Path) -> Path:
     """`runs/first` in the workshop: a copy of the finished run, to be spoilt."""
     shutil.copytree(trained, workshop / "runs" / "first")
     return Path("runs") / "first"
+
+
+@pytest.fixture
+def web(monkeypatch: pytest.MonkeyPatch):
+    """A web server on the loopback: no test speaks to any other. Downloads try again without a pause."""
+    from loopback import Web
+
+    from dsomgnn.data import download
+
+    monkeypatch.setattr(download, "PAUSE", 0.0)
+    monkeypatch.setenv("NO_PROXY", "*")
+    with Web() as server:
+        yield server
 
 
 class Reply(NamedTuple):

@@ -16,14 +16,18 @@ from dsomgnn import errors
 
 FLOORS = [
     "errors _dgl",
-    "toml_lines settings recipe registry data",
-    "layer sampling neighbourhood batches",
+    "counter meter output places toml_lines settings recipe registry data",
+    "layer processor sampling neighbourhood batches",
     "models",
     "distill rank",
     "run build optimise progress choices phase contract record",
     "evaluate",
     "fit ranking check",
+    "importing auditing encoding",
+    "getting",
+    "catalog",
     "commands doctor",
+    "cli_data",
     "cli",
     "__main__",
 ]
@@ -87,8 +91,14 @@ for words in {calls}:
         pass
 print([name for name in ("torch", "dgl", "numpy") if name in sys.modules])
 """
-HELP = [[], ["--version"], *([*c, "--help"] for c in ([], ["fit"], ["rank"], ["check"], ["doctor"], ["recipes"]))]
-USAGE = [["fit"], ["fit", "x.toml", "--resume", "x"], ["rank", "--ties", "x"], ["recipes", "ls"], ["frobnicate"]]
+HELP = [
+    *([], ["--version"], ["data", "get", "--help"]),
+    *([*c, "--help"] for c in ([], ["fit"], ["rank"], ["check"], ["doctor"], ["recipes"], ["data"])),
+]
+USAGE = [
+    *(["fit"], ["fit", "x.toml", "--resume", "x"], ["rank", "--ties", "x"], ["recipes", "ls"], ["frobnicate"]),
+    *(["data", "ls"], ["data", "ls", "wn18"], ["data", "get"], ["data", "get", "nope"]),
+]
 RECIPE = [["fit", "nope.toml"], ["check", "nope.toml"]]
 
 

@@ -1,8 +1,7 @@
-"""From raw modalities to features: texts, numeric attributes, pictures."""
+"""From raw modalities to features without a network: words of texts, numeric attributes."""
 
 from __future__ import annotations
 
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +11,7 @@ from dsomgnn.data.tables import positions, read_rows, require_file
 from dsomgnn.data.triples import Vocabulary
 from dsomgnn.errors import DataError
 
-BINS = 4  # of each colour channel
 LOG_SPREAD = 100.0  # an attribute whose largest size is this many times its median is read on a log scale
-LARGEST_PICTURE = 64_000_000  # pixels
 
 
 def text_feature(name: str, folder: Path, source: str, dim: int, entities: Vocabulary, seed: int) -> Feature:
@@ -22,21 +19,27 @@ def text_feature(name: str, folder: Path, source: str, dim: int, entities: Vocab
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    path = require_file(folder, source)
-    rows = read_rows(path, 2, 2)
-    entity = positions([row[0] for row in rows], entities.index, path, "entity", once=True)
-    filled = [i for i, row in enumerate(rows) if row[1].strip()]
+    entity, texts = read_texts(folder, source, entities)
     try:
-        terms = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=min(2, 1 + len(filled) // 50))
-        table = terms.fit_transform([rows[i][1] for i in filled])
+        terms = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=min(2, 1 + len(texts) // 50))
+        table = terms.fit_transform(texts)
     except ValueError as error:  # no text, or nothing but stop words
-        raise DataError(f"{path}: no words to tell entities apart ({error})") from None
+        raise DataError(f"{folder / source}: no words to tell entities apart ({error})") from None
     size = max(1, min(dim, table.shape[1] - 1, table.shape[0] - 1))
     if table.shape[1] > size:
         table = TruncatedSVD(size, random_state=seed).fit_transform(table)
     else:
         table = table.toarray()
-    return placed(name, unit_rows(table), entity[filled], len(entities))
+    return placed(name, unit_rows(table), entity, len(entities))
+
+
+def read_texts(folder: Path, source: str, entities: Vocabulary) -> tuple[np.ndarray, list[str]]:
+    """Entity (n,) and text of every row that is not blank. Raises DataError."""
+    path = require_file(folder, source)
+    rows = read_rows(path, 2, 2)
+    entity = positions([row[0] for row in rows], entities.index, path, "entity", once=True)
+    filled = [i for i, row in enumerate(rows) if row[1].strip()]
+    return entity[filled], [rows[i][1] for i in filled]
 
 
 def numeric_feature(name: str, folder: Path, source: str, entities: Vocabulary) -> Feature:
@@ -84,55 +87,3 @@ def _standardised(table: np.ndarray, has: np.ndarray) -> np.ndarray:
             x = np.sign(x) * np.log1p(size)
         out[who, column] = np.clip((x - x.mean()) / max(x.std(), 1e-12), -5, 5)
     return out
-
-
-def histogram_feature(name: str, folder: Path, source: str, entities: Vocabulary) -> Feature:
-    """Colour statistics of one picture per entity: a joint RGB histogram (square roots, 64 columns).
-
-    `source` is a table (entity, file) or a folder whose file names are identifiers ("/" written as "__").
-    Pictures that cannot be read are left out, with one warning that counts them.
-    """
-    from PIL import Image
-
-    entity, files = _pictures(folder, source, entities)
-    rows, kept, broken = [], [], []
-    for i, file in zip(entity, files, strict=True):
-        try:
-            rows.append(colour_histogram(file))
-            kept.append(i)
-        except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-            broken.append(f"{file.name} ({error})")
-    if broken:
-        warnings.warn(f"{name}: {len(broken)} pictures cannot be read, the first: {broken[0]}", stacklevel=2)
-    if not rows:
-        raise DataError(f"{folder / source}: no picture can be read")
-    return placed(name, unit_rows(np.stack(rows)), np.array(kept, dtype=np.int64), len(entities))
-
-
-def colour_histogram(file: Path) -> np.ndarray:
-    """Square roots of the share of pixels in each of 4 x 4 x 4 cells of RGB, weighted by opacity; (64,)."""
-    from PIL import Image
-
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-        with Image.open(file) as picture:
-            if picture.width * picture.height > LARGEST_PICTURE:
-                raise ValueError(f"{picture.width} x {picture.height} pixels are too many")
-            pixels = np.asarray(picture.convert("RGBA"), dtype=np.int64).reshape(-1, 4)
-    cell = pixels[:, :3] * BINS // 256 @ np.array([BINS * BINS, BINS, 1])
-    counts = np.bincount(cell, weights=pixels[:, 3], minlength=BINS**3)
-    return np.sqrt(counts / max(counts.sum(), 1))
-
-
-def _pictures(folder: Path, source: str, entities: Vocabulary) -> tuple[np.ndarray, list[Path]]:
-    if (folder / source).is_dir():
-        files = sorted(p for p in (folder / source).iterdir() if p.suffix.lower() in (".png", ".jpg", ".jpeg"))
-        by_stem = {identifier.replace("/", "__"): i for i, identifier in enumerate(entities.ids)}
-        known = [(by_stem[p.stem], p) for p in files if p.stem in by_stem]
-        if not known:
-            raise DataError(f"{folder / source}: no .png, .jpg or .jpeg file is named after an entity")
-        return np.array([i for i, _ in known], dtype=np.int64), [p for _, p in known]
-    path = require_file(folder, source)
-    rows = read_rows(path, 2)
-    entity = positions([row[0] for row in rows], entities.index, path, "entity", once=True)
-    return entity, [folder / row[1] for row in rows]

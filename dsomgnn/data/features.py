@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
+from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,11 +12,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dsomgnn.data.tables import find_file, positions, read_rows, require_file
+from dsomgnn.data.array_order import row_entities
+from dsomgnn.data.arrays import read_array
+from dsomgnn.data.tables import require_file
 from dsomgnn.data.triples import Vocabulary
 from dsomgnn.errors import DataError
 
-ARRAY_SUFFIXES = (".npy", ".safetensors", ".pt", ".pth")
+FILLED = 0.05  # a vector that more than this share of the entities, and more than FEW, have in common was filled in
+FEW = 10
 
 
 @dataclass(frozen=True)
@@ -79,31 +84,21 @@ def reduced(rows: np.ndarray, dim: int | None, seed: int) -> np.ndarray:
 def array_feature(
     name: str, folder: Path, source: str, ids: str | None, dim: int | None, entities: Vocabulary, seed: int
 ) -> Feature:
-    """Precomputed features: row i belongs to the i-th identifier of `ids`, or to entity i where there is no such file.
+    """Precomputed features (.npy, .pt, .safetensors, .parquet), whose rows find their entities by `row_entities`.
 
-    Without an id file a row of zeros means that the entity has none. Raises DataError.
+    Zero rows, and entities without a row, have none. Warns where many rows are one and the same. Raises DataError.
     """
     path = require_file(folder, source)
-    rows = _read_array(path)
-    id_file = find_file(folder, ids or str(Path(source).with_suffix(".txt")))
-    if ids is not None and id_file is None:
-        require_file(folder, ids)
-    if id_file is not None:
-        entity = positions([row[0] for row in read_rows(id_file, 1)], entities.index, id_file, "entity", once=True)
-        _same_length(path, rows, len(entity), f"{id_file} names {len(entity)} entities")
-    else:
-        _same_length(path, rows, len(entities), f"there are {len(entities)} entities and no id file")
-        entity = np.flatnonzero(rows.any(1))
+    array = read_array(path)
+    entity = row_entities(array, folder, source, ids, entities)
+    rows = array.rows
     _finite(path, rows)
-    if not len(entity):
+    filled = rows.any(1)
+    if not filled.any():
         raise DataError(f"{path}: every row is zero; there is nothing to learn from")
-    chosen = rows if id_file is not None else rows[entity]
-    return placed(name, unit_rows(reduced(chosen, dim, seed)), entity, len(entities))
-
-
-def _same_length(path: Path, rows: np.ndarray, wanted: int, why: str) -> None:
-    if len(rows) != wanted:
-        raise DataError(f"{path}: {len(rows)} rows, but {why}")
+    rows, entity = rows[filled], entity[filled]
+    _warn_of_one_vector(path, rows, len(entities))
+    return placed(name, unit_rows(reduced(rows, dim, seed)), entity, len(entities))
 
 
 def _finite(path: Path, rows: np.ndarray) -> None:
@@ -112,44 +107,11 @@ def _finite(path: Path, rows: np.ndarray) -> None:
         raise DataError(f"{path}: row {bad[0]} holds NaN or infinity ({len(bad)} such rows)")
 
 
-def _read_array(path: Path) -> np.ndarray:
-    """A (rows, d) float array from .npy, .safetensors or .pt; nothing is unpickled."""
-    if path.suffix not in ARRAY_SUFFIXES:
-        raise DataError(f"{path}: features are read from {', '.join(ARRAY_SUFFIXES)}")
-    try:
-        array = _READERS[path.suffix](path)
-    except DataError:
-        raise
-    except Exception as error:  # every reader has its own kinds
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise DataError(f"{path}: cannot be read as a plain {path.suffix} array: {reason}") from None
-    if array.ndim != 2 or not np.issubdtype(array.dtype, np.number):
-        raise DataError(
-            f"{path}: holds {array.dtype} of shape {array.shape}, expected numbers of shape (rows, columns)"
+def _warn_of_one_vector(path: Path, rows: np.ndarray, num_entities: int) -> None:
+    [(_, most)] = Counter(hash(row.tobytes()) for row in rows).most_common(1)
+    if most > max(FEW, FILLED * num_entities):
+        warnings.warn(
+            f"{path}: {most:,} of {num_entities:,} entities have one and the same vector, as if filled in for what is "
+            "missing; they count as having it (rows of zeros would count as missing)",
+            stacklevel=2,
         )
-    return array.astype(np.float32)
-
-
-def _one_tensor(tensors: dict, path: Path) -> np.ndarray:
-    if len(tensors) != 1:
-        raise DataError(f"{path}: holds {len(tensors)} tensors ({', '.join(map(str, tensors))}), expected one")
-    return next(iter(tensors.values())).detach().float().numpy()
-
-
-def _read_safetensors(path: Path) -> np.ndarray:
-    from safetensors.torch import load_file
-
-    return _one_tensor(load_file(path), path)
-
-
-def _read_torch(path: Path) -> np.ndarray:
-    loaded = torch.load(path, map_location="cpu", weights_only=True)
-    return _one_tensor(loaded if isinstance(loaded, dict) else {"features": loaded}, path)
-
-
-_READERS = {
-    ".npy": lambda path: np.load(path, allow_pickle=False),
-    ".safetensors": _read_safetensors,
-    ".pt": _read_torch,
-    ".pth": _read_torch,
-}

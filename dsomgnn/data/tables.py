@@ -33,9 +33,27 @@ def read_text(path: Path) -> str:
         raw = path.read_bytes()
         return (gzip.decompress(raw) if path.suffix == ".gz" else raw).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise DataError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start})") from None
+        line = error.object.count(b"\n", 0, error.start) + 1
+        raise DataError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}, in line {line})") from None
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read: {error}") from None
+
+
+def read_columns(path: Path, number: int) -> list[list[str]]:
+    """The columns of a headerless table that has exactly `number`; three times as fast as its rows.
+
+    Raises DataError with file:line where a row has another number of columns.
+    """
+    lines = _lines(path)
+    if any(line.count("\t") != number - 1 for line in lines):
+        read_rows(path, number, number)  # says where
+    words = "\t".join(lines).split("\t") if lines else []
+    return [words[i::number] for i in range(number)]
+
+
+def _lines(path: Path) -> list[str]:
+    lines = read_text(path).replace("\r\n", "\n").removesuffix("\n").split("\n")
+    return [] if lines == [""] else lines
 
 
 def read_rows(path: Path, least: int, most: int | None = None) -> list[list[str]]:
@@ -43,8 +61,8 @@ def read_rows(path: Path, least: int, most: int | None = None) -> list[list[str]
 
     Raises DataError with file:line where a row has another number of columns.
     """
-    lines = read_text(path).replace("\r\n", "\n").removesuffix("\n").split("\n")
-    rows = [line.split("\t") for line in lines] if lines != [""] else []
+    lines = _lines(path)
+    rows = [line.split("\t") for line in lines]
     most_allowed = most or 1 << 30
     for number, row in enumerate(rows, 1):
         if not least <= len(row) <= most_allowed:
@@ -56,10 +74,10 @@ def read_rows(path: Path, least: int, most: int | None = None) -> list[list[str]
     return rows
 
 
-def refuse_repeats(column: Sequence[str], path: Path) -> None:
-    """DataError with file:line where an identifier stands a second time."""
+def refuse_repeats(column: Sequence[str], path: Path, start: int = 1) -> None:
+    """DataError with file:line where an identifier stands a second time; the column begins in line `start`."""
     first: dict[str, int] = {}
-    for number, word in enumerate(column, 1):
+    for number, word in enumerate(column, start):
         if first.setdefault(word, number) != number:
             raise DataError(f'{path}:{number}: "{word}" stands a second time (first in line {first[word]})')
 

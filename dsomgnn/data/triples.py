@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dsomgnn.data.tables import find_file, positions, read_rows, refuse_repeats, require_file
+from dsomgnn.data.tables import find_file, positions, read_columns, read_rows, refuse_repeats, require_file
 from dsomgnn.errors import DataError
 
 SPLITS = ("train", "valid", "test")
@@ -108,9 +108,10 @@ def hold_out(dataset: Dataset, share: float) -> Dataset:
     return replace(dataset, train=rest, valid=held, unused=dataset.valid, warnings=(*dataset.warnings, note))
 
 
-def load_dataset(folder: str | Path) -> Dataset:
+def load_dataset(folder: str | Path, repeats: bool = False) -> Dataset:
     """Read a data set folder: train|valid|test.txt, entities.tsv, relations.tsv, plain or .gz.
 
+    A repeated train triple is used once; with `repeats` all stay, and row i of each split is line i + 1 of its file.
     Without entities.tsv or relations.tsv the identifiers of all splits are sorted. Raises DataError.
     """
     folder = Path(folder)
@@ -121,18 +122,20 @@ def load_dataset(folder: str | Path) -> Dataset:
     entities = _vocabulary(folder, "entities.tsv", [c[i] for c in columns.values() for i in (0, 2)])
     relations = _vocabulary(folder, "relations.tsv", [c[1] for c in columns.values()])
     splits = {name: _ids(columns[name], entities, relations, paths[name]) for name in SPLITS}
-    splits["train"], warnings = _without_repeats(splits["train"], paths["train"])
-    return Dataset(folder.name, folder, entities, relations, **splits, warnings=warnings + _only_outside_train(splits))
+    warnings: tuple[str, ...] = ()
+    if not repeats:
+        splits["train"], warnings = _without_repeats(splits["train"], paths["train"])
+    return Dataset(folder.name, folder, entities, relations, **splits, warnings=warnings)
 
 
-def _triple_columns(path: Path) -> list[tuple[str, ...]]:
-    rows = read_rows(path, 3, 3)
-    if not rows:
+def _triple_columns(path: Path) -> list[list[str]]:
+    columns = read_columns(path, 3)
+    if not columns[0]:
         raise DataError(f"{path}: empty; a split needs at least one triple")
-    return list(zip(*rows, strict=True))
+    return columns
 
 
-def _vocabulary(folder: Path, name: str, columns: list[tuple[str, ...]]) -> Vocabulary:
+def _vocabulary(folder: Path, name: str, columns: list[list[str]]) -> Vocabulary:
     path = find_file(folder, name)
     if path is None:
         ids = tuple(sorted(set().union(*columns)))
@@ -151,7 +154,7 @@ def _kinds(rows: list[list[str]]) -> tuple[str, ...] | None:
     return kinds if len(set(kinds)) <= min(MOST_KINDS, len(rows) // 2) else None
 
 
-def _ids(columns: list[tuple[str, ...]], entities: Vocabulary, relations: Vocabulary, path: Path) -> Tensor:
+def _ids(columns: list[list[str]], entities: Vocabulary, relations: Vocabulary, path: Path) -> Tensor:
     head, relation, tail = columns
     parts = [
         positions(head, entities.index, path, "entity"),
@@ -169,14 +172,3 @@ def _without_repeats(train: Tensor, path: Path) -> tuple[Tensor, tuple[str, ...]
         return train, ()
     repeats = len(train) - len(first)
     return train[np.sort(first)], (f"{path.name}: {repeats} repeated triples are used once",)
-
-
-def _only_outside_train(splits: dict[str, Tensor]) -> tuple[str, ...]:
-    warnings = []
-    for what, columns in (("entities", [0, 2]), ("relations", [1])):
-        seen = splits["train"][:, columns].unique()
-        rest = torch.cat([splits[s][:, columns].reshape(-1) for s in ("valid", "test")]).unique()
-        unseen = int((~torch.isin(rest, seen)).sum())
-        if unseen:
-            warnings.append(f"{unseen} {what} occur only in valid or test: no structure is learnt for them")
-    return tuple(warnings)

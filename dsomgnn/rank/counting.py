@@ -25,7 +25,8 @@ class Counter(Protocol):
     ) -> tuple[Tensor, Tensor]:
         """For T right answers target[i] of query row[i]: rivals above, and as high, itself included; (T,) each.
 
-        `queries` (B, 2); `row` sorted, every query in it. `known[j]` is an answer of query known_row[j] that does not compete.
+        `queries` (B, 2); `row` sorted, every query in it. `known[j]` is an answer of query known_row[j] that does not
+        compete.
         """
         ...
 

@@ -1,18 +1,14 @@
-"""Features from raw modalities: texts, numeric attributes, pictures."""
+"""Features from raw modalities without a network: words of texts, numeric attributes."""
 
 from __future__ import annotations
 
 import math
-import struct
-import warnings
-import zlib
 
 import numpy as np
 import pytest
 import torch
-from PIL import Image
 
-from dsomgnn.data.encoders import colour_histogram, histogram_feature, numeric_feature, text_feature
+from dsomgnn.data.encoders import numeric_feature, text_feature
 from dsomgnn.data.triples import Vocabulary
 from dsomgnn.errors import DataError
 
@@ -94,75 +90,3 @@ def test_an_attribute_that_spans_magnitudes_is_read_on_a_log_scale(tmp_path):
 def test_a_bad_number_is_refused_with_its_line(tmp_path, row, message):
     with pytest.raises(DataError, match=message):
         numbers(tmp_path, f"c\tsize\t1\n{row}\n")
-
-
-def picture(path, *pixels):
-    image = Image.new("RGBA", (len(pixels), 1))
-    image.putdata(pixels) if not hasattr(image, "put_flattened_data") else image.put_flattened_data(pixels)
-    image.save(path)
-
-
-def test_a_histogram_counts_colours_by_opacity(tmp_path):
-    """Cells are 16 r + 4 g + b of the channels in quarters; two opaque reds, one half-opaque blue, one clear green."""
-    picture(tmp_path / "a.png", (255, 0, 0, 255), (200, 63, 63, 255), (0, 64, 192, 102), (0, 255, 0, 0))
-    wanted = np.zeros(64)
-    wanted[48], wanted[7] = math.sqrt(510 / 612), math.sqrt(102 / 612)
-    np.testing.assert_allclose(colour_histogram(tmp_path / "a.png"), wanted)
-
-
-def pictures(folder):
-    (folder / "images").mkdir()
-    picture(folder / "images" / "a.png", (255, 0, 0, 255))
-    picture(folder / "images" / "b__x.png", (0, 0, 255, 255))
-    picture(folder / "images" / "nobody.png", (0, 0, 255, 255))
-
-
-def test_pictures_are_found_by_table_or_by_file_name(tmp_path):
-    pictures(tmp_path)
-    (tmp_path / "images.tsv").write_text("b/x\timages/b__x.png\na\timages/a.png\n")
-    by_name, by_table = (histogram_feature("v", tmp_path, s, ENTITIES) for s in ("images", "images.tsv"))
-    assert torch.equal(by_name.values, by_table.values)
-    assert by_name.present.tolist() == by_table.present.tolist() == [True, True, False, False]
-    assert by_name.values[0, 48] == by_name.values[1, 3] == 1
-
-
-def claims(size: int) -> bytes:
-    """A PNG whose header claims size x size pixels."""
-    parts = [(b"IHDR", struct.pack(">IIBBBBB", size, size, 8, 2, 0, 0, 0)), (b"IDAT", b"")]
-    chunks = (struct.pack(">I", len(d)) + kind + d + struct.pack(">I", zlib.crc32(kind + d)) for kind, d in parts)
-    return b"\x89PNG\r\n\x1a\n" + b"".join(chunks)
-
-
-@pytest.mark.parametrize(
-    "broken",
-    [
-        pytest.param(b"no picture", id="text"),
-        pytest.param(b"", id="empty"),
-        pytest.param("half", id="half"),
-        pytest.param(claims(9_000), id="large"),
-        pytest.param(claims(11_000), id="larger"),
-        pytest.param(claims(20_000), id="huge"),
-    ],
-)
-def test_broken_pictures_are_skipped_with_one_warning(tmp_path, broken):
-    pictures(tmp_path)
-    if broken == "half":
-        noise = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype=np.uint8)
-        Image.fromarray(noise).save(tmp_path / "images" / "c.png")
-        broken = (tmp_path / "images" / "c.png").read_bytes()[:400]
-    for name in ("c.png", "d.png"):
-        (tmp_path / "images" / name).write_bytes(broken)
-    with warnings.catch_warnings(record=True) as caught:
-        warnings.simplefilter("always")
-        feature = histogram_feature("v", tmp_path, "images", ENTITIES)
-    assert ["v: 2 pictures cannot be read" in str(w.message) for w in caught] == [True]
-    assert feature.present.tolist() == [True, True, False, False]
-
-
-def test_no_readable_picture_at_all_is_refused(tmp_path):
-    (tmp_path / "v.tsv").write_text("a\tgone.png\n")
-    with (
-        pytest.warns(UserWarning, match=r"1 pictures cannot be read, the first: gone\.png"),
-        pytest.raises(DataError, match="no picture can be read"),
-    ):
-        histogram_feature("v", tmp_path, "v.tsv", ENTITIES)

@@ -6,7 +6,7 @@ import gzip
 
 import pytest
 
-from dsomgnn.data.tables import positions, read_rows, read_text, require_file
+from dsomgnn.data.tables import positions, read_columns, read_rows, read_text, require_file
 from dsomgnn.errors import DataError
 
 
@@ -31,6 +31,17 @@ def test_a_row_with_another_number_of_columns_is_refused_with_its_line(tmp_path,
 def test_line_ends_and_a_byte_order_mark_change_nothing(tmp_path, raw):
     (tmp_path / "t.txt").write_bytes(raw)
     assert read_rows(tmp_path / "t.txt", 3, 3) == [["a", "r", "b"], ["c", "r", "d"]]
+
+
+def test_columns_are_those_of_the_rows_and_refused_like_them(tmp_path):
+    path = tmp_path / "t.txt"
+    path.write_bytes(b"a\tr\tb\r\n\t\t\r\nc\tr\t d\r\n")
+    assert read_columns(path, 3) == [list(column) for column in zip(*read_rows(path, 3, 3), strict=True)]
+    path.write_text("")
+    assert read_columns(path, 3) == [[], [], []]
+    path.write_text("a\tr\tb\na\tr\n")
+    with pytest.raises(DataError, match=r"t\.txt:2: 2 columns, expected 3"):
+        read_columns(path, 3)
 
 
 def test_a_packed_file_reads_as_the_plain_one(tmp_path):

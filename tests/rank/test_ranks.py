@@ -172,6 +172,6 @@ def test_a_diverged_model_is_refused_by_pruned_ranks_too():
     nothing = torch.empty(0, dtype=torch.long)
     with pytest.raises(DsomError, match="diverged"):
         Pruned(lambda q: q, entities.index_fill(0, torch.tensor([2]), torch.nan))
+    counter = Pruned(lambda _: torch.full((1, 2), torch.inf), entities)
     with pytest.raises(DsomError, match="diverged"):
-        counter = Pruned(lambda _: torch.full((1, 2), torch.inf), entities)
         counter.count(torch.zeros(1, 2), torch.tensor([0]), torch.tensor([1]), nothing, nothing)

@@ -1,0 +1,1 @@
+"""Data sets in the layouts of other toolkits, read into identifiers and ids."""

@@ -1,0 +1,41 @@
+"""What goes to stdout: tables for a person, JSON for a machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from dsomgnn.errors import RecipeError
+
+
+def show(*tables: Table) -> None:
+    """Tables on stdout; a pipe gets them as wide as they are."""
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False)
+    for table in tables:
+        console.print(table)
+
+
+def write_json(result: dict[str, Any], target: str) -> None:
+    """To stdout in one line where `target` is "-", else to a file, whole or not at all. Raises RecipeError."""
+    if target == "-":
+        print(json.dumps(result))
+        return
+    path, text = Path(target), json.dumps(result, indent=2) + "\n"
+    part = path.with_name(f"{path.name}.part")
+    try:
+        if path.exists() and not path.is_file():  # a device or a pipe is written to, never replaced
+            path.write_text(text, encoding="utf-8")
+            return
+        part.write_text(text, encoding="utf-8")
+        os.replace(part, path)
+    except OSError as error:
+        with suppress(OSError):
+            part.unlink()
+        raise RecipeError(f"--json {target}: cannot be written: {error.strerror}") from None
