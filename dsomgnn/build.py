@@ -117,9 +117,7 @@ def prepare_torch(device: torch.device, threads: int) -> None:
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
-def make_feature(
-    name: str, recipe: FeatureRecipe, dataset: Dataset, seed: int, device: torch.device = CPU
-) -> Feature:
+def make_feature(name: str, recipe: FeatureRecipe, dataset: Dataset, seed: int, device: torch.device = CPU) -> Feature:
     folder, entities = dataset.folder, dataset.entities
     if recipe.encoder == "tfidf-svd":
         feature = text_feature(name, folder, recipe.source, recipe.dim or TEXT_DIM, entities, seed)

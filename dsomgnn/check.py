@@ -12,6 +12,7 @@ from dsomgnn.data.coverage import entity_texts
 from dsomgnn.data.verdict import warnings
 from dsomgnn.models.model import Model
 from dsomgnn.settings import Recipe, TeacherRecipe
+from dsomgnn.trackers import tracker_class
 
 MB = 1 << 20
 
@@ -35,6 +36,8 @@ def check_recipe(recipe: Recipe, path: Path) -> Iterator[str]:
         model = make_teacher(job, name)
         yield f"teacher   {name}: {_parameters(model):,} parameters, {teacher.encoder} keeps its contract"
         yield from (f"warning   {name}: {note}" for note in notes if teacher.encoder != "lookup")
+    if tracker_class(recipe.tracker, job.folder) is not None:
+        yield f"tracker   {recipe.tracker}: found"
     yield f"memory    about {estimate_mb(job):,.0f} MB in the largest step, beside the data and libraries"
 
 

@@ -28,6 +28,7 @@ from dsomgnn.rank.metrics import mrr
 from dsomgnn.record import finished_record, same_teachers, start_record, teacher_key
 from dsomgnn.run import CHECKPOINT, Run, load_into
 from dsomgnn.settings import Training
+from dsomgnn.trackers import tracked, tracker_class
 
 MEASURE_EVERY = 8  # batches; the value of the taught loss costs more than its gradient
 
@@ -38,21 +39,27 @@ def fit(job: Job, run: Run, progress: Progress | None = None, teachers_of: Path 
     `teachers_of`: another run whose teachers are taken over, where they would come out the same.
     """
     progress = progress or Progress(quiet=True)
-    for teacher in job.recipe.pool.values():
-        check_encoder(teacher.encoder, job.folder, len(teacher.fanouts), dict(teacher.options))
+    tracker = tracker_class(job.recipe.tracker, job.folder)
     record = _begin(job, run, progress, Run.open(teachers_of) if teachers_of else None)
-    places = {name: place for place, name in enumerate(job.recipe.teachers)}
-    teachers = [_teacher(job, run, record, name, places[name], progress) for name in job.recipe.pool]
-    if "student" not in record["phases"]:
-        distil(job, run, record, teachers, progress)
-    run.drop(CHECKPOINT)
-    finished_record(record)
-    run.write_json("record.json", record)
+    with tracked(tracker, run, record, progress):
+        teachers = _teachers(job, run, record, progress)
+        if "student" not in record["phases"]:
+            distil(job, run, record, teachers, progress)
+        run.drop(CHECKPOINT)
+        finished_record(record)
+        run.write_json("record.json", record)
     return record
+
+
+def fit_teachers(job: Job, run: Run, progress: Progress) -> None:
+    """Train the teachers alone, for other runs to take over; a stopped run goes on where it stood."""
+    _teachers(job, run, _begin(job, run, progress, None), progress)
 
 
 def _begin(job: Job, run: Run, progress: Progress, teachers_of: Run | None) -> dict[str, Any]:
     """The record of a run that goes on, or of a new one."""
+    for teacher in job.recipe.pool.values():
+        check_encoder(teacher.encoder, job.folder, len(teacher.fanouts), dict(teacher.options))
     if (run.path / "record.json").exists():
         record = run.record()
         changed = [name for name in job.recipe.pool if record["teachers"].get(name) != teacher_key(job, name)]
@@ -73,6 +80,11 @@ def _begin(job: Job, run: Run, progress: Progress, teachers_of: Run | None) -> d
     for warning in record["data"]["warnings"]:
         progress.say(f"warning: {warning}", "yellow")
     return record
+
+
+def _teachers(job: Job, run: Run, record: dict, progress: Progress) -> list[FrozenTeacher]:
+    places = {name: place for place, name in enumerate(job.recipe.teachers)}
+    return [_teacher(job, run, record, name, places[name], progress) for name in job.recipe.pool]
 
 
 def _teacher(job: Job, run: Run, record: dict, name: str, number: int, progress: Progress) -> FrozenTeacher:
@@ -153,18 +165,18 @@ def _student_epoch(
     if distiller is None:
         return lambda _: fit_epoch(student, job.training, optimisers, settings, job.device)
     lesson = Lesson(distiller, distiller.choice) if isinstance(distiller.choice, Agent) else None
-    return lambda epoch: distil_epoch(distiller, lesson, optimisers, settings.batch, epoch)
+    return lambda epoch: distil_epoch(distiller, lesson, optimisers, settings.batch, epoch, job.recipe.agent.every)
 
 
 def distil_epoch(
-    distiller: Distiller, lesson: Lesson | None, optimisers: Optimisers, size: int, epoch: int
+    distiller: Distiller, lesson: Lesson | None, optimisers: Optimisers, size: int, epoch: int, every: int = 1
 ) -> dict[str, Any]:
-    """One epoch of distillation: a student step per batch, and an agent step while the agent learns."""
+    """One epoch of distillation: a student step per batch; while the agent learns, a step of it `every` so many."""
     started, tally = time.monotonic(), Tally([t.name for t in distiller.teachers])
     for number, (batch, stage) in enumerate(distiller.epoch(size, epoch)):
         step = distiller.step(batch, stage, measure=number % MEASURE_EVERY == 0)
         optimisers.step(step.loss)
-        tally.add(step, lesson.give() if lesson and stage == LEARN else None)
+        tally.add(step, lesson.give() if lesson and stage == LEARN and number % every == 0 else None)
     return {**tally.event(), "rows_per_second": len(distiller.training) / (time.monotonic() - started)}
 
 

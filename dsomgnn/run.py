@@ -65,7 +65,9 @@ class Run:
         return cls(path)
 
     def write_json(self, name: str, content: Any) -> None:
-        text = json.dumps(content, indent=2, ensure_ascii=False) + "\n"
+        self.write_text(name, json.dumps(content, indent=2, ensure_ascii=False) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
         self._atomic(name, partial(_write_text, text))
 
     def read_json(self, name: str) -> Any:
@@ -83,27 +85,28 @@ class Run:
             raise CheckpointError(f"{self.path}: not a run of this version of dsomgnn ({what})")
         return record
 
-    def write_recipe(self, recipe: Recipe, plugins: Mapping[str, Path]) -> None:
+    def write_recipe(
+        self, recipe: Recipe, plugins: Mapping[str, Path], file: str = "recipe.toml", head: str = ""
+    ) -> None:
         """The resolved recipe, and with it the files of the user's own encoders and tracker, by their spec.
 
         A file below the recipe keeps its place relative to it; the recipe of the run names any other by its full path.
         """
-        tree = recipe.model_dump(mode="json", exclude_none=True)
+        tree = recipe.model_dump(mode="json", exclude_none=True, exclude=None if recipe.sweep else {"sweep"})
         named = [(tree, "tracker"), *((teacher, "encoder") for teacher in tree["teachers"].values())]
         for section, key in named:
-            if (file := plugins.get(section.get(key))) is not None:
+            if (own := plugins.get(section.get(key))) is not None:
                 place, _, name = section[key].rpartition(":")
                 if Path(place).is_absolute() or ".." in Path(place).parts:
-                    section[key] = f"{file.resolve()}:{name}"
+                    section[key] = f"{own.resolve()}:{name}"
                 else:
                     (self.path / place).parent.mkdir(parents=True, exist_ok=True)
-                    self._atomic(place, partial(shutil.copyfile, file))
-        self._atomic("recipe.toml", partial(_write_text, tomli_w.dumps(tree)))
+                    self._atomic(place, partial(shutil.copyfile, own))
+        self.write_text(file, head + tomli_w.dumps(tree))
 
     def write_ids(self, dataset: Dataset) -> None:
         for name, vocabulary in (("entities.tsv", dataset.entities), ("relations.tsv", dataset.relations)):
-            table = _id_table(vocabulary)
-            self._atomic(name, partial(_write_text, table))
+            self.write_text(name, _id_table(vocabulary))
 
     def write_tensors(self, name: str, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
         """A safetensors file with `meta` as JSON in its header."""

@@ -6,7 +6,7 @@ import hashlib
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 from pydantic_core import PydanticCustomError
 
 from dsomgnn.errors import nearest
@@ -55,7 +55,7 @@ def known_encoder(name: str) -> str:
 
 
 class FeatureRecipe(Section):
-    """How one modality becomes features. `source` and `ids` are files of the data set's folder.
+    """How one modality becomes features. `source` and `ids` are files of the data set's folder, or one of pictures.
 
     `keep` is the share of the entities that have it which keep it; the rest lose it (a test of robustness).
     """
@@ -70,8 +70,7 @@ class FeatureRecipe(Section):
 class Training(Section):
     """Optimisation of a model: Adagrad with `lr` for tables, Adam with `lr_dense` for the rest.
 
-    `products`: number format of the products with all entities; tables and optimisers stay float32. A student that
-    is taught keeps its own products in float32, and multiplies its teachers in this format.
+    `products`: number format of the products with all entities; tables and optimisers stay float32.
     """
 
     epochs: Count = 60
@@ -124,12 +123,13 @@ class Distill(Section):
 
 
 class AgentRecipe(Section):
-    """The policy and its REINFORCE steps; only read with policy = "reinforce"."""
+    """The policy and its REINFORCE steps, one `every` so many batches; only read with policy = "reinforce"."""
 
     reward: Literal["improvement", "log-probability"] = "improvement"
     reward_on: Literal["train", "reserve"] = "reserve"
     reserve: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     epochs: Count = 20
+    every: Count = 1
     baseline: Literal["mean", "greedy"] = "mean"
     state: Literal["context", "target"] = "context"
     rows: Count = 256
@@ -146,8 +146,45 @@ class Rank(Section):
     budget_mb: Count = 64
 
 
+def known_tracker(name: str) -> str:
+    """The name, if it is "tensorboard" or has the form of a class's; raises PydanticCustomError, a ValueError."""
+    if name == "tensorboard" or ":" in name:
+        return name
+    near = nearest(name, ["tensorboard"])
+    raise PydanticCustomError(
+        "tracker", 'no such tracker.{near} One of your own is "file.py:Class" (beside the recipe) or "module:Class"',
+        {"near": near},
+    )  # fmt: skip
+
+
+def dotted(tree: Any, above: str = "") -> Any:
+    """{"student.n3": x} of {"student": {"n3": x}}."""
+    if not isinstance(tree, dict):
+        return tree
+    flat = [dotted(v, f"{above}{k}.") if isinstance(v, dict) else {f"{above}{k}": v} for k, v in tree.items()]
+    return {key: value for part in flat for key, value in part.items()}
+
+
+def searchable(values: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The values of a [sweep] key, if they are a range or choices; raises PydanticCustomError, a ValueError."""
+    ends = values[:-1] if values[-1:] == ("log",) else values
+    numbers = all(isinstance(value, int | float) and not isinstance(value, bool) for value in ends)
+    if ends != values and (not numbers or len(ends) != 2 or ends[0] <= 0):
+        raise PydanticCustomError("sweep", '"log" is the last word of a range above zero, [0.01, 1.0, "log"]')
+    if not values or (numbers and len(ends) == 2 and ends[0] >= ends[1]):
+        raise PydanticCustomError("sweep", 'expected [low, high], [low, high, "log"] or a list of choices')
+    return values
+
+
+Searched = Annotated[tuple[Any, ...], AfterValidator(searchable)]
+
+
 class Recipe(Section):
-    """All settings of a run."""
+    """All settings of a run.
+
+    `tracker` hears what the run logs. `sweep`: what `dsomgnn sweep` searches, by dotted key: two numbers are a range,
+    on a log scale where "log" comes third; anything else is a list of choices.
+    """
 
     data: Data
     seed: Annotated[int, Field(ge=0)] = 0
@@ -159,6 +196,8 @@ class Recipe(Section):
     distill: Distill = Field(default_factory=Distill)
     agent: AgentRecipe = Field(default_factory=AgentRecipe)
     rank: Rank = Field(default_factory=Rank)
+    tracker: Annotated[str, AfterValidator(known_tracker)] | None = None
+    sweep: Annotated[dict[str, Searched], BeforeValidator(dotted)] = Field(default_factory=dict)
 
     @model_validator(mode="after")
     def _names_fit(self) -> Recipe:
@@ -205,4 +244,5 @@ class Recipe(Section):
         return self.agent.reserve if self.distill.policy == "reinforce" and self.agent.reward_on == "reserve" else 0.0
 
     def sha256(self) -> str:
-        return hashlib.sha256(self.model_dump_json().encode()).hexdigest()
+        """Of all that a run's figures depend on."""
+        return hashlib.sha256(self.model_dump_json(exclude={"tracker", "sweep"}).encode()).hexdigest()

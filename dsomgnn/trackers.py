@@ -1,10 +1,10 @@
 """Trackers: who hears what a run logs, beside its metrics.jsonl. `tracker = "tensorboard"`, or one of your own:
 
-    class Mine:                        # tracker = "mine.py:Mine", beside the recipe
-        def __init__(self, folder): ...    # Path of the run folder
-        def start(self, record): ...       # record.json as it stands; again when a stopped run goes on
-        def log(self, event): ...          # a line of metrics.jsonl; each comes once, however often the run is stopped
-        def finish(self, record): ...      # at the end and at a stop: record["finished"] tells which
+class Mine:                        # tracker = "mine.py:Mine", beside the recipe
+    def __init__(self, folder): ...    # Path of the run folder
+    def start(self, record): ...       # record.json as it stands; again when a stopped run goes on
+    def log(self, event): ...          # a line of metrics.jsonl; each comes once, however often the run is stopped
+    def finish(self, record): ...      # at the end and at a stop: record["finished"] tells which
 """
 
 from __future__ import annotations

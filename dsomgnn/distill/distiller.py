@@ -24,7 +24,7 @@ from dsomgnn.neighbourhood import Neighbourhood, Neighbours
 class View:
     """The student on one batch: everything both steps read.
 
-    `near` is M, the targets included; `around` does not tell them. `logits` (B, N) carry no gradient.
+    `near` is M, the targets included; `around` does not tell them. `logits` (B, N) float32 carry no gradient.
     """
 
     batch: Batch
@@ -116,7 +116,7 @@ class Distiller:
         batch = batch.to(table.device)
         head, relation = table[batch.queries[:, 0]], student.relation[batch.queries[:, 1]]
         query = student.score.query(head, relation)
-        logits = student.score.logits(query.detach(), table.detach())
+        logits = student.score.logits(query.detach().to(self.dtype), table.detach().to(self.dtype)).to(table.dtype)
         return View(batch, around.to(table.device), near, table, head, relation, query, logits)
 
     def step(self, batch: Batch, stage: str = TAUGHT, measure: bool = True) -> Step:
@@ -129,7 +129,7 @@ class Distiller:
         weight, number = merged_weights(action, view.batch.row, len(view.query))
         soft = mean_soft_labels(self.teachers, view.batch, weight, self.weights.tau, self.dtype)
         loss, fit, taught = taught_cross_entropy(
-            view.query, view.table, view.logits, view.batch, soft, view.near, number, self.weights, measure
+            view.query, view.table, view.logits, view.batch, soft, view.near, number, self.weights, measure, self.dtype
         )
         rest = self.n3 * self.student.regulariser(view.table, view.head, view.relation, view.batch)
         return Step(loss + rest, fit, taught, action)

@@ -46,7 +46,7 @@ def mean_soft_labels(
 
 class _Taught(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, query, table, scores, row, target, soft, near_row, near_node, number, weights, measure):
+    def forward(ctx, query, table, scores, row, target, soft, near_row, near_node, number, weights, measure, dtype):
         total, rows = len(row), len(query)
         tau, alpha, beta = weights.tau, weights.alpha, weights.beta
         if not weights.split:
@@ -62,11 +62,11 @@ class _Taught(torch.autograd.Function):
         p_out, m_p = soft.sum(1), per_row(p_in)
         crossed = _outside(soft, scores, tau) if measure else torch.full_like(p_out, torch.nan)
 
-        right, top = scores[row, target], scores.max(1)
+        right, top = scores[row, target], scores.amax(1)
         hard = None if tau == 1 else scores.softmax(1)
         u = torch.softmax(scores.div_(tau) if tau != 1 else scores, 1, out=scores)
-        hot = top.values / tau - u.gather(1, top.indices[:, None])[:, 0].log()
-        lse = hot if hard is None else top.values - hard.gather(1, top.indices[:, None])[:, 0].log()
+        hot = top / tau - u.amax(1).log()
+        lse = hot if hard is None else top - hard.amax(1).log()
         fit = ((count * lse).sum() - right.sum()) / total
         log_u_in = s_in - hot[near_row]
         u_in = log_u_in.exp()
@@ -94,13 +94,14 @@ class _Taught(torch.autograd.Function):
         if hard is not None:
             gradient.add_(hard.mul_(count[:, None] / total))
         gradient.index_put_((row, target), scores.new_full((), -1 / total), accumulate=True)
-        ctx.save_for_backward(gradient, query, table)
+        ctx.save_for_backward(gradient.to(dtype), query.to(dtype), table.to(dtype))
         return fit + taught, fit, taught
 
     @staticmethod
     def backward(ctx, upstream, *_):
         gradient, query, table = ctx.saved_tensors
-        return (gradient @ table * upstream, gradient.T @ (query * upstream), *[None] * 9)
+        to_query, to_table = gradient @ table, gradient.T @ query
+        return (to_query.to(upstream.dtype) * upstream, to_table.to(upstream.dtype) * upstream, *[None] * 10)
 
 
 def _outside(soft: Tensor, scores: Tensor, tau: float) -> Tensor:
@@ -133,14 +134,16 @@ def taught_cross_entropy(
     number: Tensor,
     weights: LossWeights,
     measure: bool = True,
+    dtype: torch.dtype | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Loss, and its parts: mean cross entropy of the batch's triples and gamma L_nd.
 
     `scores` (B, N) are the products of `query` (B, d) and `table` (N, d), without gradient; `soft` (B, N) are the soft
     labels at tau. Both are overwritten: one becomes the gradient. `number` (B,) how many triples of a
     row chose a teacher. The parts carry no gradient. Without `measure` the gradients are the same, but the loss and the
-    taught part are NaN: a logarithm of every soft label is what costs most, and a step needs none.
+    taught part are NaN: a logarithm of every soft label is what costs most, and a step needs none. `dtype`: of the
+    products of the backward pass.
     """
     at = (batch.row, batch.target, soft, near.row, near.node, number)
-    loss, fit, taught = _Taught.apply(query, table, scores, *at, weights, measure)
+    loss, fit, taught = _Taught.apply(query, table, scores, *at, weights, measure, dtype or query.dtype)
     return loss, fit.detach(), taught.detach()

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import torch
 from torch import Tensor
 
@@ -75,11 +73,11 @@ class Lesson:
         batch, row = self._queries_of(position)
         with torch.enable_grad():
             held = self.distiller.view(batch)
-            logits = student.score.logits(held.query, held.table)
-            loss = self._evidence(replace(held, logits=logits), row, position).cross_entropy()
-            gradient = torch.autograd.grad(loss, (table, relation))
+        effect = self._evidence(held, row, position).own_effect() / len(row)
+        by_row = torch.zeros_like(held.logits).index_add_(0, row.to(effect.device), effect)
+        products = by_row @ held.table.detach(), by_row.T @ held.query.detach()
+        to_table, to_relation = torch.autograd.grad((held.query, held.table), (table, relation), products)
         head, wanted = view.batch.queries.unbind(1)
-        to_table, to_relation = gradient
         moved = student.score.query(to_table[head], view.relation) + student.score.query(view.head, to_relation[wanted])
         return student.score.logits(moved, view.table) + student.score.logits(view.query, to_table)
 

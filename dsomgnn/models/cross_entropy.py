@@ -22,9 +22,9 @@ class _FusedCrossEntropy(torch.autograd.Function):
     def forward(ctx, query, candidates, row, target, dtype):
         query, candidates = query.to(dtype), candidates.to(dtype)
         p = query @ candidates.T
-        right, top = p[row, target], p.max(1)
+        right, top = p[row, target], p.amax(1)
         torch.softmax(p, 1, out=p)
-        lse = top.values - p.gather(1, top.indices[:, None])[:, 0].log()
+        lse = top - p.amax(1).log()
         loss = (lse[row] - right).to(torch.promote_types(dtype, torch.float32)).mean()
         count = torch.bincount(row, minlength=len(query))
         p.index_put_((row, target), -(1 / count).to(dtype)[row], accumulate=True)

@@ -170,3 +170,15 @@ def test_one_student_step_in_fast_form_equals_the_plain_loss(trained):
     fit = cross_entropy(logits, batch.row, batch.target)
     rest = distiller.n3 * student.regulariser(view.table, view.head, view.relation, batch)
     torch.testing.assert_close(step.loss, fit + taught / len(batch.row) + rest, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(("every", "lessons"), [(1, 6), (4, 2), (100, 1)])
+def test_the_agent_learns_on_one_batch_of_every_so_many(trained, every, lessons, monkeypatch):
+    job, student, distiller, lesson = start(trained)
+    given, give = [], lesson.give
+    monkeypatch.setattr(lesson, "give", lambda: given.append(0) or give())
+    learn = distiller.stages.warmup + 1
+    distil_epoch(
+        distiller, lesson, optimisers_of(student, job.recipe.student), 1 + len(job.training) // 6, learn, every
+    )
+    assert len(given) == lessons

@@ -100,3 +100,21 @@ def test_mean_soft_labels_multiplies_only_what_was_chosen_and_equals_the_plain_m
     found = mean_soft_labels(teachers, batch, weights, tau=2.0)
     expected = mix(torch.stack([t.log_probs(queries, None, 2.0) for t in teachers]), weights).exp()
     torch.testing.assert_close(found, expected)
+
+
+def test_products_in_bfloat16_give_nearly_the_same_gradients():
+    query, table, soft, batch, near, number = case(3, rows=40, entities=300, width=32, dtype=torch.float32)
+    weights = LossWeights(0.7, 2.0, 1.5, 0.5)
+
+    def gradients(dtype):
+        def form(q, t):
+            return taught_cross_entropy(
+                q, t, (q @ t.T).detach(), batch, soft.clone(), near, number, weights, dtype=dtype
+            )[0]
+
+        return values_and_gradients(form, query, table)[1:]
+
+    for low, full in zip(gradients(torch.bfloat16), gradients(None), strict=True):
+        assert low.dtype == torch.float32
+        assert not torch.equal(low, full)
+        assert (low - full).norm() < 0.01 * full.norm()
