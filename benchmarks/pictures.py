@@ -9,7 +9,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from dsomgnn.rank.report import choice_table, overall_table
+from dsomgnn.rank.tables import choice_table, overall_table
 from dsomgnn.ranking import rank_run
 from dsomgnn.run import Run
 

@@ -6,6 +6,8 @@ Public names load on first use, so that `import dsomgnn` stays cheap:
     ComplEx, DistMult                      score functions
     CompGCN, RGCN, Lookup, Layer           encoders, and what an encoder of your own receives
     load_recipe, fit_recipe, rank_run      the two commands, from Python
+    load, Loaded                           a trained model, to be asked: load(run).predict("Kenya", "speaks")
+    predict_file, explain_run, export_run  the commands on a trained run, from Python
     DsomError and its kinds                what can go wrong
 """
 
@@ -35,6 +37,13 @@ _HOMES = {
     "load_recipe": "recipe",
     "fit_recipe": "fit",
     "rank_run": "ranking",
+    "load": "predict.loaded",
+    "Loaded": "predict.loaded",
+    "Answer": "predict.loaded",
+    "predict_file": "predict.file",
+    "explain_run": "explain.explanation",
+    "export_run": "export.folder",
+    "check_export": "export.folder",
     "DsomError": "errors",
     "RecipeError": "errors",
     "DataError": "errors",

@@ -8,9 +8,10 @@ from typing import Annotated, Any, Optional
 
 import typer
 
+from dsomgnn import cli_model, cli_tools
 from dsomgnn.cli_data import data_app
-from dsomgnn.errors import INTERRUPTED, DsomError, RecipeError, nearest
-from dsomgnn.places import shipped
+from dsomgnn.errors import INTERRUPTED, DsomError, RecipeError, nearest, one_of
+from dsomgnn.places import recipe_at, shipped_recipes
 from dsomgnn.recipe import load_recipe
 
 app = typer.Typer(
@@ -51,7 +52,7 @@ def fit(
     if resume is not None and (run is not None or changes or teachers is not None):
         raise RecipeError("--resume takes its settings from the run folder; leave out --run, --set and --teachers")
     if recipe is not None:
-        recipe = _recipe_path(recipe)
+        recipe = recipe_at(recipe)
         settings = load_recipe(recipe, changes or [])  # before torch: an error comes at once
         from dsomgnn.commands import fit_command
 
@@ -62,25 +63,40 @@ def fit(
         resume_command(resume)
 
 
-@app.command(epilog="Example: dsomgnn rank runs/first --model all --json metrics.json")
+@app.command(epilog="Example: dsomgnn rank runs/first --model all --format latex")
 def rank(
     run: Annotated[Path | None, typer.Argument(help="Run folder [default: the latest under runs/].")] = None,
     split: Annotated[str, typer.Option(help="test or valid.")] = "test",
-    model: Annotated[str, typer.Option(help="student, teacher:NAME or all.")] = "student",
+    model: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(help="student, teacher:NAME, ensemble or all [default: student in the table, all in the report]."),
+    ] = None,
     ties: Annotated[Optional[str], typer.Option(help="realistic, optimistic or pessimistic.")] = None,  # noqa: UP045
     drop: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option(metavar="NAME=SHARE", help="Take a modality from that share of the entities. May be repeated."),
     ] = None,
+    baseline: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="RUN", help="Another run on the same data: its student stands beside the models."),
+    ] = None,
+    form: Annotated[str, typer.Option("--format", help="table, markdown or latex.")] = "table",
+    report: Annotated[bool, typer.Option(help="Write RUN/rank/report.html, report.json and ranks.parquet.")] = True,
     json: Annotated[str | None, typer.Option(help="Write JSON to a file, or to stdout with -.", metavar="FILE")] = None,
 ) -> None:
-    """Filtered ranks in both directions: MRR, MR, Hits@1/3/10, per side, slice and relation."""
-    _one_of("--split", split, ("test", "valid"))
-    _one_of("--ties", ties or "realistic", ("realistic", "optimistic", "pessimistic"))
+    """Filtered ranks in both directions: a table of MRR, MR, Hits@1/3/10, and a report in the run folder."""
+    one_of("--split", split, ("test", "valid"))
+    one_of("--ties", ties or "realistic", ("realistic", "optimistic", "pessimistic"))
+    one_of("--format", form, ("table", "markdown", "latex"))
     shares = _shares(drop or [])
     from dsomgnn.commands import rank_command
 
-    rank_command(run, split, model, ties, shares, json)
+    rank_command(run, split, model, ties, shares, baseline, form, report, json)
+
+
+app.command(epilog=cli_model.PREDICT)(cli_model.predict)
+app.command(epilog=cli_model.EXPLAIN)(cli_model.explain)
+app.command(epilog=cli_model.EXPORT)(cli_model.export)
 
 
 @app.command(epilog="Example: dsomgnn check recipes/worldfacts-own-encoder.toml")
@@ -89,11 +105,15 @@ def check(
     changes: Changes = None,
 ) -> None:
     """Check a recipe, its data and encoders without training, and estimate memory."""
-    recipe = _recipe_path(recipe)
+    recipe = recipe_at(recipe)
     settings = load_recipe(recipe, changes or [])
     from dsomgnn.commands import check_command
 
     check_command(settings, recipe)
+
+
+app.command(epilog=cli_tools.COMPARE)(cli_tools.compare)
+app.command(epilog=cli_tools.SWEEP)(cli_tools.sweep)
 
 
 @app.command(epilog="Example: dsomgnn doctor")
@@ -107,7 +127,7 @@ def doctor() -> None:
 @recipes_app.command("ls", epilog="Example: dsomgnn recipes ls")
 def recipes_ls() -> None:
     """List the shipped recipes."""
-    for path in _shipped_recipes():
+    for path in shipped_recipes():
         first = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
         print(f"{path.name:32} {first if path.suffix == '.toml' else first.strip(chr(34))}")
 
@@ -120,7 +140,7 @@ def recipes_cp(
     """Copy a shipped recipe, with the encoder files that it names."""
     import shutil
 
-    files = {path.name: path for path in _shipped_recipes()}
+    files = {path.name: path for path in shipped_recipes()}
     source = files.get(name) or files.get(f"{name}.toml")
     if source is None:
         raise RecipeError(f'no shipped recipe "{name}".{nearest(name, files)}')
@@ -139,17 +159,6 @@ def recipes_cp(
         print(copy)
 
 
-def _recipe_path(path: Path) -> Path:
-    """The recipe, or the shipped one of that name where `NAME.toml` or `recipes/NAME.toml` is not in this folder."""
-    if path.exists() or str(path.parent) not in (".", "recipes"):
-        return path
-    return next((recipe for recipe in _shipped_recipes() if recipe.name == path.name), path)
-
-
-def _shipped_recipes() -> list[Path]:
-    return sorted(path for path in shipped("recipes").iterdir() if path.suffix in (".toml", ".py"))
-
-
 def _shares(words: list[str]) -> dict[str, float]:
     """{"image": 0.4} of ["image=0.4"]."""
     shares = {}
@@ -160,11 +169,6 @@ def _shares(words: list[str]) -> dict[str, float]:
         except ValueError:
             raise RecipeError(f"--drop {word}: expected NAME=SHARE, such as image=0.4") from None
     return shares
-
-
-def _one_of(option: str, word: str, known: tuple[str, ...]) -> None:
-    if word not in known:
-        raise RecipeError(f"{option} {word}: not one of {', '.join(known)}.{nearest(word, known)}")
 
 
 @app.callback(invoke_without_command=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import Any
 
 from dsomgnn.build import build
 from dsomgnn.check import check_recipe
@@ -11,8 +12,10 @@ from dsomgnn.errors import INTERRUPTED
 from dsomgnn.fit import fit
 from dsomgnn.output import show, write_json
 from dsomgnn.progress import Progress
-from dsomgnn.rank.report import choice_table, overall_table, phase_table, relation_table, slice_table
-from dsomgnn.ranking import open_job, rank_run
+from dsomgnn.rank.paper import latex, markdown
+from dsomgnn.rank.tables import choice_table, overall_table, phase_table, relation_table, slice_table
+from dsomgnn.ranking import BASELINE, STUDENT, Ranking, model_names, open_job, open_ranking
+from dsomgnn.report.make import make_report, open_baseline
 from dsomgnn.run import Run, latest_run
 from dsomgnn.settings import Recipe
 
@@ -51,17 +54,40 @@ def _fit(run: Run, work) -> None:
 
 
 def rank_command(
-    run: Path | None, split: str, model: str, ties: str | None, drop: dict[str, float], out: str | None
+    run: Path | None,
+    split: str,
+    model: str | None,
+    ties: str | None,
+    drop: dict[str, float],
+    baseline: Path | None,
+    form: str,
+    report: bool,
+    out: str | None,
 ) -> None:
     run = run or latest_run()
-    result = rank_run(run, split, model, ties, drop)
-    if drop and model == "student":
-        print("note: a student reads no modality, so --drop changes nothing; say --model all", file=sys.stderr)
+    names = model_names(run, model or STUDENT)
+    ranking = open_ranking(run, names, split, ties, drop)
+    other = open_baseline(baseline, ranking) if baseline else None
+    result = ranking.result(names)
+    if other:
+        result["models"][BASELINE + other.name] = other.result([STUDENT])["models"][STUDENT]
     if out is not None:
         write_json(result, out)
-    if out == "-":
+    if out != "-":
+        _show_ranks(result, ranking, form)
+    if drop and names == [STUDENT]:
+        print("note: a student reads no modality, so --drop changes nothing; say --model all", file=sys.stderr)
+    elif report:
+        say = Progress().say
+        say(f"report: {make_report(ranking, model, other, say)}")
+
+
+def _show_ranks(result: dict[str, Any], ranking: Ranking, form: str) -> None:
+    data = ranking.job.dataset.name
+    if form != "table":
+        print(markdown(result, data) if form == "markdown" else latex(result, data))
         return
-    print(f"{run}\n")
+    print(f"{ranking.run.path}\n")
     slices = [slice_table(result)] if any(model["slices"] for model in result["models"].values()) else []
     show(overall_table(result), *slices, relation_table(result))
 

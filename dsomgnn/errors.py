@@ -45,3 +45,9 @@ def nearest(word: str, known: Iterable[str]) -> str:
     if match:
         return f' Did you mean "{match[0]}"?'
     return f" Known: {', '.join(known)}." if 0 < len(known) <= 12 else ""
+
+
+def one_of(option: str, word: str, known: tuple[str, ...]) -> None:
+    """Raises RecipeError where the word of an option is none of the known ones."""
+    if word not in known:
+        raise RecipeError(f"{option} {word}: not one of {', '.join(known)}.{nearest(word, known)}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from dsomgnn.build import Job
+from dsomgnn.distill.ensemble import Ensemble
 from dsomgnn.distill.teachers import FrozenTeacher
 from dsomgnn.processor import fast_dtype
 from dsomgnn.rank.counting import Counter, Dense, Pruned
@@ -12,11 +13,11 @@ from dsomgnn.rank.ranks import Ranks, rank_triples
 
 
 @torch.no_grad()
-def rank_split(job: Job, model: FrozenTeacher, split: str) -> Ranks:
+def rank_split(job: Job, model: FrozenTeacher | Ensemble, split: str) -> Ranks:
     """Filtered ranks in both directions, within the recipe's memory budget."""
     data = job.dataset
     counter: Counter
-    if job.device.type == "cpu":
+    if job.device.type == "cpu" and isinstance(model, FrozenTeacher):
         counter = Pruned(model.vectors, model.entities, fast_dtype())
     else:
         counter = Dense(lambda queries: model.logits(queries.to(job.device)))

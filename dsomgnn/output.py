@@ -17,7 +17,7 @@ from dsomgnn.errors import RecipeError
 
 def show(*tables: Table) -> None:
     """Tables on stdout; a pipe gets them as wide as they are."""
-    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False)
+    console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False, emoji=False)
     for table in tables:
         console.print(table)
 
@@ -26,8 +26,13 @@ def write_json(result: dict[str, Any], target: str) -> None:
     """To stdout in one line where `target` is "-", else to a file, whole or not at all. Raises RecipeError."""
     if target == "-":
         print(json.dumps(result))
-        return
-    path, text = Path(target), json.dumps(result, indent=2) + "\n"
+    else:
+        write_file(json.dumps(result, indent=2) + "\n", target, "--json")
+
+
+def write_file(text: str, target: str, option: str) -> None:
+    """The file that an option names, whole or not at all. Raises RecipeError."""
+    path = Path(target)
     part = path.with_name(f"{path.name}.part")
     try:
         if path.exists() and not path.is_file():  # a device or a pipe is written to, never replaced
@@ -38,4 +43,4 @@ def write_json(result: dict[str, Any], target: str) -> None:
     except OSError as error:
         with suppress(OSError):
             part.unlink()
-        raise RecipeError(f"--json {target}: cannot be written: {error.strerror}") from None
+        raise RecipeError(f"{option} {target}: cannot be written: {error.strerror}") from None

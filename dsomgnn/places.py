@@ -16,6 +16,18 @@ def shipped(what: str) -> Path:
     return inside if inside.is_dir() else PACKAGE.parent / what
 
 
+def shipped_recipes() -> list[Path]:
+    """The shipped recipes, and the encoder files beside them."""
+    return sorted(path for path in shipped("recipes").iterdir() if path.suffix in (".toml", ".py"))
+
+
+def recipe_at(path: Path) -> Path:
+    """The recipe, or the shipped one of that name where `NAME.toml` or `recipes/NAME.toml` is not in this folder."""
+    if path.exists() or str(path.parent) not in (".", "recipes"):
+        return path
+    return next((recipe for recipe in shipped_recipes() if recipe.name == path.name), path)
+
+
 def dataset_places(name: str, folder: Path) -> list[Path]:
     """Where a data set is looked up: beside the recipe, in the current folder, $DSOMGNN_DATASETS, the package."""
     roots = [folder, folder / "datasets", folder.parent / "datasets", Path.cwd(), Path.cwd() / "datasets"]
@@ -40,6 +52,7 @@ def find_dataset(name: str, folder: Path) -> Path:
     looked = "\n  ".join(dict.fromkeys(str(place) for place in places))
     variable = "" if os.environ.get("DSOMGNN_DATASETS") else "\n  ($DSOMGNN_DATASETS is not set)"
     hint = nearest(name, sorted(known))
-    raise DataError(
-        f'data set "{name}" not found.{hint if "Did" in hint else ""} Looked for train.txt in\n  {looked}{variable}'
-    )
+    hint = hint if "Did" in hint else ""
+    if (shipped("datasets") / f"{name}.toml").is_file():
+        hint = f" Get it: dsomgnn data get {name}."
+    raise DataError(f'data set "{name}" not found.{hint} Looked for train.txt in\n  {looked}{variable}')

@@ -1,49 +1,131 @@
-"""Rank a finished run: its student, its teachers, or all of them."""
+"""Rank a finished run: its student, its teachers, their ensemble, or all of them."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from dsomgnn.build import Job, build, make_student, make_teacher
 from dsomgnn.data.mkg import MKG
+from dsomgnn.distill.ensemble import Ensemble
 from dsomgnn.distill.teachers import FrozenTeacher, freeze
 from dsomgnn.errors import CheckpointError, DataError, RecipeError, nearest
 from dsomgnn.evaluate import rank_split
+from dsomgnn.models.model import Model
 from dsomgnn.rank.metrics import summary
+from dsomgnn.rank.ranks import Ranks
 from dsomgnn.rank.slices import unseen_slices
 from dsomgnn.recipe import load_recipe
 from dsomgnn.run import Run, load_into
 from dsomgnn.settings import Recipe
 
+STUDENT, ENSEMBLE, BASELINE = "student", "ensemble", "baseline:"
+
+
+@dataclass
+class Ranking:
+    """A run with its data, and the ranks of its models on one split, made when they are asked for.
+
+    `ties` is the reading that counts; `drop` the share of the entities, by modality, that has lost it; `seconds` what
+    ranking has taken.
+    """
+
+    run: Run
+    record: dict[str, Any]
+    job: Job
+    split: str
+    ties: str
+    drop: dict[str, float] = field(default_factory=dict)
+    ranks: dict[str, Ranks] = field(default_factory=dict)
+    models: dict[str, FrozenTeacher | Ensemble] = field(default_factory=dict)
+    seconds: float = 0.0
+
+    @property
+    def name(self) -> str:
+        return self.run.path.resolve().name
+
+    @property
+    def teachers(self) -> list[str]:
+        return [f"teacher:{name}" for name in self.job.recipe.pool]
+
+    def model(self, name: str) -> FrozenTeacher | Ensemble:
+        """student, teacher:NAME or ensemble, ready to score."""
+        if name not in self.models:
+            made = self._ensemble() if name == ENSEMBLE else open_model(self.job, self.run, name)
+            self.models[name] = made
+        return self.models[name]
+
+    def rank(self, names: Sequence[str]) -> dict[str, Ranks]:
+        started = time.monotonic()
+        for name in names:
+            if name not in self.ranks:
+                self.ranks[name] = rank_split(self.job, self.model(name), self.split)
+        self.seconds += time.monotonic() - started
+        return {name: self.ranks[name] for name in names}
+
+    def result(self, names: Sequence[str]) -> dict[str, Any]:
+        """{"split", "ties", "drop", "models": {name: {...}}}, as `dsomgnn rank --json` has it."""
+        data = self.job.dataset
+        slices = unseen_slices(data.split(self.split), data.unseen)
+        found = self.rank(names).items()
+        models = {name: summary(ranks, data.relations.ids, self.ties, slices) for name, ranks in found}
+        return {"split": self.split, "ties": self.ties, "drop": self.drop, "models": models}
+
+    def _ensemble(self) -> Ensemble:
+        teachers = [self.model(name) for name in self.teachers]
+        return Ensemble([teacher for teacher in teachers if isinstance(teacher, FrozenTeacher)])
+
+
+def open_ranking(
+    run_path: str | Path,
+    names: Sequence[str],
+    split: str = "test",
+    ties: str | None = None,
+    drop: Mapping[str, float] | None = None,
+    with_features: bool | None = None,
+) -> Ranking:
+    """A run that is to be ranked, by the models of these names. Raises CheckpointError, DataError, RecipeError."""
+    run = Run.open(Path(run_path))
+    record = run.record()
+    recipe = load_recipe(run.path / "recipe.toml")
+    _require_finished(run, record, recipe, names)
+    drop = dict(drop or {})
+    _refuse_unknown(drop, recipe)
+    with_features = names != [STUDENT] if with_features is None else with_features
+    job = without(open_job(run, record, with_features), drop)
+    return Ranking(run, record, job, split, ties or recipe.rank.ties, drop)
+
 
 def rank_run(
     run_path: str | Path,
     split: str = "test",
-    model: str = "student",
+    model: str = STUDENT,
     ties: str | None = None,
     drop: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
     """Filtered metrics of a run's models: {"split", "ties", "drop", "models": {name: {...}}}; see README for the keys.
 
-    `model`: student, teacher:NAME, or all. `drop`: share of the entities, by modality, that lose it before teachers
-    are ranked (a test of robustness). Raises CheckpointError, DataError, RecipeError.
+    `model`: student, teacher:NAME, ensemble, or all. `drop`: share of the entities, by modality, that lose it before
+    teachers are ranked (a test of robustness). Raises CheckpointError, DataError, RecipeError.
     """
+    names = model_names(run_path, model)
+    return open_ranking(run_path, names, split, ties, drop).result(names)
+
+
+def model_names(run_path: str | Path, model: str) -> list[str]:
+    """The models of a run that the word means: one of them, or all. Raises CheckpointError, RecipeError."""
     run = Run.open(Path(run_path))
-    record = run.record()
-    recipe = load_recipe(run.path / "recipe.toml")
-    names = _names(model, ["student", *(f"teacher:{name}" for name in recipe.pool)])
-    _require_finished(run, record, names)
-    drop = dict(drop or {})
-    _refuse_unknown(drop, recipe)
-    job = without(open_job(run, record, with_features=names != ["student"]), drop)
-    ties = ties or recipe.rank.ties
-    slices = unseen_slices(job.dataset.split(split), job.dataset.unseen)
-    ranks = {name: rank_split(job, open_model(job, run, name), split) for name in names}
-    models = {name: summary(found, job.dataset.relations.ids, ties, slices) for name, found in ranks.items()}
-    return {"split": split, "ties": ties, "drop": drop, "models": models}
+    run.record()
+    pool = load_recipe(run.path / "recipe.toml").pool
+    known = [STUDENT, *(f"teacher:{name}" for name in pool), *([ENSEMBLE] if len(pool) > 1 else [])]
+    if model == "all":
+        return known
+    if model not in known:
+        raise RecipeError(f"--model {model}: this run has no such model.{nearest(model, [*known, 'all'])}")
+    return [model]
 
 
 def without(job: Job, drop: Mapping[str, float]) -> Job:
@@ -74,26 +156,26 @@ def open_job(run: Run, record: dict[str, Any], with_features: bool) -> Job:
 
 def open_model(job: Job, run: Run, name: str) -> FrozenTeacher:
     """The student or a teacher of a run, ready to score."""
-    if name == "student":
+    made, temperature = read_model(job, run, name)
+    return freeze(name, made, None, temperature)
+
+
+def read_model(job: Job, run: Run, name: str) -> tuple[Model, float]:
+    """The student or a teacher of a run, and its temperature. Raises CheckpointError."""
+    if name == STUDENT:
         made, file = make_student(job), "student.safetensors"
     else:
         teacher = name.removeprefix("teacher:")
         made, file = make_teacher(job, teacher), f"teachers/{teacher}.safetensors"
     tensors, meta = run.read_tensors(file)
     load_into(made, tensors, str(run.path / file))
-    return freeze(name, made, None, meta.get("temperature", 1.0))
+    return made, meta.get("temperature", 1.0)
 
 
-def _names(model: str, known: list[str]) -> list[str]:
-    if model == "all":
-        return known
-    if model not in known:
-        raise RecipeError(f"--model {model}: this run has no such model.{nearest(model, [*known, 'all'])}")
-    return [model]
-
-
-def _require_finished(run: Run, record: dict[str, Any], names: list[str]) -> None:
-    missing = [name for name in names if name.removeprefix("teacher:") not in record["phases"]]
+def _require_finished(run: Run, record: dict[str, Any], recipe: Recipe, names: Sequence[str]) -> None:
+    teachers = [f"teacher:{name}" for name in recipe.pool] if ENSEMBLE in names else []
+    needed = dict.fromkeys([*(name for name in names if name != ENSEMBLE), *teachers])
+    missing = [name for name in needed if name.removeprefix("teacher:") not in record["phases"]]
     if missing:
         raise CheckpointError(
             f"{run.path}: {', '.join(missing)} not trained to the end. Go on: dsomgnn fit --resume {run.path}"

@@ -183,6 +183,40 @@ def finished(workshop: Path, trained: Path) -> Path:
     return Path("runs") / "first"
 
 
+NAMED = {
+    "entities.tsv": "a\tKenya\tplace\nb\tEnglish\tlanguage\nc\tSwahili\tlanguage\n"
+    "d\tTurkey\tplace\ne\tTurkey\tbird\nf\tKenya Airways\tbird\n",
+    "relations.tsv": "knows\tis acquainted with\nlikes\tis fond of\n",
+}
+
+ALONE = """\
+device = "cpu"
+[data]
+name = "words"
+[student]
+rank = 4
+epochs = 20
+batch = 5
+score = "distmult"
+[distill]
+policy = "none"
+"""
+
+
+@pytest.fixture(scope="session")
+def named(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A finished run of a student alone, whose entities and relations have names and kinds, to be read only."""
+    from dsomgnn import fit_recipe
+
+    folder = tmp_path_factory.mktemp("named")
+    data = write_dataset(folder / "words")
+    for name, text in NAMED.items():
+        (data / name).write_text(text)
+    (folder / "words.toml").write_text(ALONE)
+    fit_recipe(folder / "words.toml", folder / "runs" / "named")
+    return folder / "runs" / "named"
+
+
 @pytest.fixture
 def web(monkeypatch: pytest.MonkeyPatch):
     """A web server on the loopback: no test speaks to any other. Downloads try again without a pause."""

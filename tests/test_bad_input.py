@@ -348,3 +348,10 @@ def test_a_full_disk_in_the_middle_of_a_run_is_one_message(target: str, workshop
 def test_a_run_folder_that_cannot_be_made_is_named(workshop: Path, call):
     Path("file").write_text("")
     assert_refused(call("fit", "tiny.toml", "--run", "file/out"), 5, "file/out: cannot be made: Not a directory")
+
+
+def test_a_known_data_set_that_is_not_at_hand_can_be_got(workshop: Path, call):
+    Path("x.toml").write_text('[data]\nname = "mkg-w"\n[distill]\npolicy = "none"\n')
+    reply = call("check", "x.toml")
+    assert reply.code == 3
+    assert "Get it: dsomgnn data get mkg-w" in reply.err

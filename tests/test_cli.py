@@ -156,7 +156,8 @@ def test_rank_takes_the_model_the_split_and_the_ties_that_are_asked_for(finished
         return json.loads(call("rank", finished, "--json", "-", *words).out)
 
     every = asked("--model", "all")["models"]
-    assert list(every) == ["student", "teacher:s", "teacher:st"]
+    assert list(every) == ["student", "teacher:s", "teacher:st", "ensemble"]
+    assert asked("--model", "ensemble")["models"] == {"ensemble": every["ensemble"]}
     assert asked("--model", "teacher:st")["models"] == {"teacher:st": every["teacher:st"]}
     valid = asked("--split", "valid")["models"]["student"]
     record = json.loads((finished / "record.json").read_text())
@@ -297,6 +298,7 @@ USAGE = {
     "resume into another folder": ["fit", "--resume", "runs/first", "--run", "x"],
     "unknown split": ["rank", "runs/first", "--split", "tset"],
     "unknown ties": ["rank", "runs/first", "--ties", "optimist"],
+    "unknown format": ["rank", "runs/first", "--format", "latecks"],
     "unknown model": ["rank", "runs/first", "--model", "teacher:sst"],
     "dropping what no teacher has": ["rank", "runs/first", "--drop", "image=0.4"],
     "dropping more than all": ["rank", "runs/first", "--drop", "text=1.4"],

@@ -16,18 +16,23 @@ from dsomgnn import errors
 
 FLOORS = [
     "errors _dgl",
-    "counter meter output places toml_lines settings recipe registry data",
+    "counter meter output page places toml_lines settings recipe registry data",
     "layer processor sampling neighbourhood batches",
     "models",
     "distill rank",
-    "run build optimise progress choices phase contract record",
-    "evaluate",
+    "run build optimise progress choices phase contract record trackers",
+    "evaluate chosen",
     "fit ranking check",
+    "predict",
+    "explain export",
     "importing auditing encoding",
+    "report",
+    "compare sweep",
+    "comparing sweeping",
     "getting",
     "catalog",
     "commands doctor",
-    "cli_data",
+    "cli_data cli_model cli_tools",
     "cli",
     "__main__",
 ]
@@ -94,12 +99,15 @@ print([name for name in ("torch", "dgl", "numpy") if name in sys.modules])
 HELP = [
     *([], ["--version"], ["data", "get", "--help"]),
     *([*c, "--help"] for c in ([], ["fit"], ["rank"], ["check"], ["doctor"], ["recipes"], ["data"])),
+    *([c, "--help"] for c in ("predict", "explain", "export", "compare", "sweep")),
 ]
 USAGE = [
     *(["fit"], ["fit", "x.toml", "--resume", "x"], ["rank", "--ties", "x"], ["recipes", "ls"], ["frobnicate"]),
+    *(["compare", "a"], ["compare", "a", "b", "--ties", "x"]),
     *(["data", "ls"], ["data", "ls", "wn18"], ["data", "get"], ["data", "get", "nope"]),
+    *(["predict", "--head", "a"], ["predict", "--file", "x"], ["explain"], ["export"], ["export", "x"]),
 ]
-RECIPE = [["fit", "nope.toml"], ["check", "nope.toml"]]
+RECIPE = [["fit", "nope.toml"], ["check", "nope.toml"], ["sweep", "nope.toml"]]
 
 
 @pytest.mark.parametrize(

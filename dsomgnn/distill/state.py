@@ -71,14 +71,21 @@ def _of_targets(scores: Tensor, lse: Tensor, batch: Batch) -> tuple[Tensor, Tens
 
 class StateBuilder:
     """States (rows, F) from detached parts. A cache with target features adds what depends on the answer (an option
-    to compare: it favours teachers that memorised the triple, and exists only for queries with a known answer)."""
+    to compare: it favours teachers that memorised the triple, and exists only for queries with a known answer).
 
-    def __init__(self, mkg: MKG, training: TrainingQueries, cache: TeacherCache):
+    `asked`: the queries that the cache and the states are of, where they are not those of training.
+    """
+
+    def __init__(self, mkg: MKG, training: TrainingQueries, cache: TeacherCache, asked: TrainingQueries | None = None):
         degree = torch.bincount(mkg.edges[:, 0], minlength=mkg.num_entities)
         frequency = torch.bincount(mkg.edges[:, 1], minlength=2 * mkg.num_relations)
-        head, relation = training.queries.unbind(1)
-        logs = torch.stack([degree[head], frequency[relation]], 1).float().log1p()
-        self.graph = (logs - logs.mean(0)).div(logs.std(0).clamp(min=1e-6)).to(cache.entropy.device)
+
+        def logs(queries: Tensor) -> Tensor:
+            return torch.stack([degree[queries[:, 0]], frequency[queries[:, 1]]], 1).float().log1p()
+
+        seen = logs(training.queries)
+        here = seen if asked is None else logs(asked.queries)
+        self.graph = (here - seen.mean(0)).div(seen.std(0).clamp(min=1e-6)).to(cache.entropy.device)
         self.cache = cache
 
     def width(self, student_width: int) -> int:

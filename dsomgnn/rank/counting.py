@@ -22,8 +22,8 @@ class Counter(Protocol):
 
     def count(
         self, queries: Tensor, row: Tensor, target: Tensor, known_row: Tensor, known: Tensor
-    ) -> tuple[Tensor, Tensor]:
-        """For T right answers target[i] of query row[i]: rivals above, and as high, itself included; (T,) each.
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """For T right answers target[i] of query row[i]: rivals above, and as high, itself included; its score; (T,).
 
         `queries` (B, 2); `row` sorted, every query in it. `known[j]` is an answer of query known_row[j] that does not
         compete.
@@ -61,7 +61,7 @@ class Dense:
             above[which] = (part > value).sum(1, dtype=torch.int32).long()
             level[which] = (part == value).sum(1, dtype=torch.int32).long()
         hidden = scores[row, target] == -torch.inf
-        return above.cpu(), (level + hidden).cpu()
+        return above.cpu(), (level + hidden).cpu(), right.float().cpu()
 
 
 class Pruned:
@@ -93,7 +93,7 @@ class Pruned:
             shown, part[own] = part[own], -torch.inf
             above[which], level[which] = self._rivals(part, query[rows], right[which], margin[which])
             part[own] = shown
-        return above, level + 1
+        return above, level + 1, right
 
     def _rivals(self, scores: Tensor, query: Tensor, right: Tensor, margin: Tensor) -> tuple[Tensor, Tensor]:
         """Entities above and level with `right` (n,), by rows of `scores` (n, N)."""

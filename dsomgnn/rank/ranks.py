@@ -15,12 +15,16 @@ BUDGET = 64 << 20  # bytes of scores at a time
 
 @dataclass(frozen=True)
 class Ranks:
-    """Ranks (n,) float64 of n queries under three readings of ties; `side` 0: head asked for, 1: tail asked for."""
+    """Ranks (n,) float64 of n queries under three readings of ties; `side` 0: head asked for, 1: tail asked for.
+
+    `score` (n,) float32: of the right answers.
+    """
 
     optimistic: Tensor
     pessimistic: Tensor
     relation: Tensor
     side: Tensor
+    score: Tensor
 
     @property
     def realistic(self) -> Tensor:
@@ -29,6 +33,13 @@ class Ranks:
 
     def by(self, ties: str) -> Tensor:
         return {"realistic": self.realistic, "optimistic": self.optimistic, "pessimistic": self.pessimistic}[ties]
+
+
+def queries_of(triples: Tensor, num_relations: int) -> tuple[Tensor, Tensor]:
+    """Queries (2n, 2) of triples (n, 3) with their right answers (2n,): tails first, then heads."""
+    head, relation, tail = triples.unbind(1)
+    queries = torch.cat([torch.stack([head, relation], 1), torch.stack([tail, relation + num_relations], 1)])
+    return queries, torch.cat([tail, head])
 
 
 def rank_triples(
@@ -44,18 +55,18 @@ def rank_triples(
     The head side of (h, r, t) is the query (t, r + R); a query that several triples ask is scored once. `known`
     answers are filtered out. Scores take at most about `budget` bytes.
     """
-    head, relation, tail = triples.unbind(1)
-    queries = torch.cat([torch.stack([head, relation], 1), torch.stack([tail, relation + num_relations], 1)])
-    targets = torch.cat([tail, head])
+    queries, targets = queries_of(triples, num_relations)
     distinct, place = queries.unique(dim=0, return_inverse=True)
     order = torch.argsort(place, stable=True)
     ends = torch.bincount(place, minlength=len(distinct)).cumsum(0)
     above, level = torch.empty(2, len(queries), dtype=torch.long)
+    score = torch.empty(len(queries))
     size = max(1, budget // (4 * 2 * num_entities))
     start = 0
     for part in torch.arange(len(distinct)).split(size):
         mine = order[start : (start := int(ends[part[-1]]))]
         row, answer = known.gather(known.find(distinct[part]))
-        above[mine], level[mine] = counter.count(distinct[part], place[mine] - part[0], targets[mine], row, answer)
+        counted = counter.count(distinct[part], place[mine] - part[0], targets[mine], row, answer)
+        above[mine], level[mine], score[mine] = counted
     side = torch.arange(2).flip(0).repeat_interleave(len(triples))
-    return Ranks((1 + above).double(), (above + level).double(), relation.repeat(2), side)
+    return Ranks((1 + above).double(), (above + level).double(), triples[:, 1].repeat(2), side, score)

@@ -28,7 +28,7 @@ def test_no_query_gives_zeros():
 def ranks() -> Ranks:
     """Two tails, then two heads; relations 0 and 2 (1 is never asked)."""
     low, high = torch.tensor([1, 2, 4, 10]).double(), torch.tensor([1, 6, 4, 30]).double()
-    return Ranks(low, high, torch.tensor([0, 2, 0, 2]), torch.tensor([1, 1, 0, 0]))
+    return Ranks(low, high, torch.tensor([0, 2, 0, 2]), torch.tensor([1, 1, 0, 0]), torch.zeros(4))
 
 
 def test_summary_by_hand(ranks):

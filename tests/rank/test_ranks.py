@@ -9,7 +9,7 @@ from dsomgnn.build import build
 from dsomgnn.data.answers import Answers
 from dsomgnn.errors import DsomError
 from dsomgnn.rank.counting import Dense, Pruned
-from dsomgnn.rank.ranks import rank_triples
+from dsomgnn.rank.ranks import queries_of, rank_triples
 from dsomgnn.recipe import load_recipe
 
 SCORES = [0.5, 0.9, 0.9, 0.1, 0.9]
@@ -19,7 +19,8 @@ def dense_ranks(scores, target, known_row, known):
     """Optimistic and pessimistic ranks of one answer per row."""
     rows = torch.arange(len(scores))
     counter = Dense(lambda _: scores.clone())
-    above, level = counter.count(rows, rows, target, known_row, known)
+    above, level, score = counter.count(rows, rows, target, known_row, known)
+    assert torch.equal(score, scores[rows, target])
     return 1 + above, above + level
 
 
@@ -145,6 +146,8 @@ def test_pruned_ranks_are_those_of_exact_scores(dtype, width, steps, problem):
     ranks = rank_triples(counter, triples, Answers.of(known, N, R), N, R, 1 << 20)
     found = list(zip(ranks.optimistic.tolist(), ranks.pessimistic.tolist(), strict=True))
     assert found == plain_ranks(table, known, triples)
+    asked, target = queries_of(triples, R)
+    assert torch.allclose(ranks.score, table[asked[:, 0], asked[:, 1], target])
 
 
 def test_pruning_leaves_no_rank_of_a_large_random_model_different():

@@ -1,0 +1,57 @@
+"""What a trained agent would choose for facts that it was not trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from dsomgnn.batches import TrainingQueries
+from dsomgnn.build import Job
+from dsomgnn.data.mkg import MKG
+from dsomgnn.distill.agent import Agent, AgentOptions
+from dsomgnn.distill.distiller import Distiller
+from dsomgnn.distill.losses import LossWeights
+from dsomgnn.distill.policy import Policy
+from dsomgnn.distill.state import StateBuilder, cache_teachers
+from dsomgnn.distill.teachers import FrozenTeacher
+from dsomgnn.models.model import Model
+from dsomgnn.neighbourhood import Neighbours
+from dsomgnn.run import Run, load_into
+from dsomgnn.sampling import seed_all
+
+FILE = "policy.safetensors"
+
+
+@torch.no_grad()
+def chosen(job: Job, run: Run, student: Model, teachers: Sequence[FrozenTeacher], triples: Tensor) -> Tensor:
+    """Probability (2n, K) of each teacher for the queries of triples (n, 3), tails asked for first.
+
+    0 for a teacher that has nothing to say of the given entity. The greedy set is what exceeds one half. Raises
+    CheckpointError.
+    """
+    asked = TrainingQueries(MKG(job.dataset, job.mkg.features, triples))
+    seed_all(job.recipe.seed, 0, 0)
+    distiller = _distiller(job, run, student, teachers, asked)
+    found = torch.empty(asked.num_triples, len(teachers))
+    size = max(1, (job.recipe.rank.budget_mb << 20) // (4 * 4 * job.dataset.num_entities))
+    for index in torch.arange(len(asked)).split(size):
+        batch = asked.at(index)
+        probability, mask = distiller.probabilities(batch)
+        found[asked.edge[batch.position]] = (probability * mask).cpu()
+    return found
+
+
+def _distiller(
+    job: Job, run: Run, student: Model, teachers: Sequence[FrozenTeacher], asked: TrainingQueries
+) -> Distiller:
+    """The distiller of the run, over the queries that are asked in place of those of training."""
+    recipe, distill = job.recipe, job.recipe.distill
+    neighbours = Neighbours(job.teacher_mkg, distill.neighbourhood, distill.hops, distill.walks)
+    cache = cache_teachers(teachers, asked, neighbours, recipe.agent.state == "target")
+    states = StateBuilder(job.mkg, job.training, cache, asked)
+    policy = Policy(states.width(student.relation.shape[1]), len(teachers), recipe.agent.hidden).to(job.device)
+    load_into(policy, run.read_tensors(FILE)[0], str(run.path / FILE))
+    agent = Agent(policy, AgentOptions())
+    return Distiller(student, teachers, asked, job.known, neighbours, states, agent, LossWeights(), recipe.student.n3)

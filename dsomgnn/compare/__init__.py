@@ -1,0 +1,1 @@
+"""Runs held against each other: their ranks, how they differ, and how that is told."""

@@ -1,0 +1,1 @@
+"""A student as plain files that other programs load without dsomgnn."""

@@ -1,0 +1,101 @@
+"""Files of answers, .parquet or .tsv: written as they come, and there only when they are whole."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import torch
+from torch import Tensor
+
+from dsomgnn.errors import RecipeError
+from dsomgnn.predict.best import Top
+from dsomgnn.predict.facts import NAMES
+from dsomgnn.predict.loaded import Loaded
+
+SCHEMA = pa.schema(
+    [
+        ("line", pa.int64()),
+        ("asked", pa.string()),
+        ("head", pa.string()),
+        ("relation", pa.string()),
+        ("tail", pa.string()),
+        ("rank", pa.int32()),
+        ("score", pa.float32()),
+        ("probability", pa.float32()),
+        ("known", pa.string()),
+    ]
+)
+
+
+class Answers(Protocol):
+    def write_table(self, table: pa.Table) -> None: ...
+
+
+@contextmanager
+def answers_file(path: Path) -> Iterator[Answers]:
+    """Something to write tables of SCHEMA to; the file is put in its place at the end. Raises RecipeError."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        with pq.ParquetWriter(part, SCHEMA) if path.suffix == ".parquet" else _Tsv(part) as writer:
+            yield writer
+        os.replace(part, path)
+    except OSError as error:
+        reason = os.strerror(error.errno) if error.errno else str(error)  # pyarrow's strerror is a whole sentence
+        raise RecipeError(f"--out {path}: cannot be written: {reason}") from None
+    finally:
+        part.unlink(missing_ok=True)
+
+
+class _Tsv:
+    """Tab-separated, a header line first; identifiers hold neither tabs nor line ends."""
+
+    def __init__(self, path: Path):
+        self.file = path.open("wb")
+        self.file.write("\t".join(SCHEMA.names).encode() + b"\n")
+
+    def __enter__(self) -> _Tsv:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.file.close()
+
+    def write_table(self, table: pa.Table) -> None:
+        columns = [pc.fill_null(column.cast(pa.string()), "") for column in table.columns]
+        lines = pc.binary_join_element_wise(pc.binary_join_element_wise(*columns, "\t"), "", "\n")
+        self.file.write("".join(lines.to_pylist()).encode())
+
+
+def answers_table(model: Loaded, line: Tensor, queries: Tensor, best: Top) -> pa.Table:
+    """One row per answer that is left, best first, to each of the queries (n, 2) that stood in line (n,)."""
+    left = (best.score > -torch.inf).nonzero()
+    row, column = left.unbind(1)
+    entity, given, relation = best.entity[row, column], queries[row, 0], queries[row, 1] % model.num_relations
+    backward = queries[row, 1] >= model.num_relations
+    head, tail = torch.where(backward, entity, given), torch.where(backward, given, entity)
+    facts, places = model.facts, torch.full_like(row, -1)
+    if facts is not None:
+        places = facts.split_of(torch.stack([head, relation, tail], 1))
+    entities = model.entity.words.ids
+    columns = [
+        line[row].numpy(),
+        _taken(("tail", "head"), backward.long()),
+        _taken(entities, head),
+        _taken(model.relation.words.ids, relation),
+        _taken(entities, tail),
+        (column + 1).int().numpy(),
+        best.score[row, column].numpy(),
+        best.probability[row, column].numpy(),
+        _taken((*NAMES, None), places % (len(NAMES) + 1)),
+    ]
+    return pa.table(columns, schema=SCHEMA)
+
+
+def _taken(words: Sequence[str | None], at: Tensor) -> pa.Array:
+    return pa.array(words, pa.string()).take(pa.array(at.numpy()))

@@ -1,0 +1,1 @@
+"""A search of settings: its space, its study, and what it writes."""
