@@ -45,7 +45,7 @@ def compare(
     runs: Annotated[
         list[str],
         typer.Argument(
-            metavar="RUN RUN...", help="The first is the baseline. RUN,RUN,RUN or a quoted glob: seeds; or a rank file."
+            metavar="RUN...", help="The first is the baseline. RUN,RUN,RUN or a quoted glob: seeds; or a rank file."
         ),
     ],
     split: Annotated[str, typer.Option(help="test or valid.")] = "test",

@@ -44,6 +44,8 @@ def compare_command(
     html: str | None,
 ) -> None:
     result = compare_runs(words, split, model, ties, resamples, seed)
+    for doubt in result["doubts"]:
+        print(f"warning: {doubt}", file=sys.stderr)
     if json is not None:
         write_json(result, json)
     if html is not None:

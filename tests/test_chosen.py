@@ -58,7 +58,7 @@ def test_it_is_the_same_each_time_and_depends_on_the_query(ranking: Ranking):
 
 def test_a_policy_of_another_shape_is_refused(ranking: Ranking):
     ranking.run.write_tensors("policy.safetensors", {"net.0.weight": torch.zeros(2, 2)}, {})
-    with pytest.raises(CheckpointError, match="policy.safetensors: does not fit"):
+    with pytest.raises(CheckpointError, match=r"policy\.safetensors: does not fit"):
         choices_of(ranking)
 
 

@@ -11,8 +11,10 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from conftest import write_workshop
 
 from dsomgnn.comparing import compare_runs
+from dsomgnn.fit import fit_recipe
 from dsomgnn.ranking import rank_run
 
 QUERIES = [(f"h{n}", "likes", f"t{n}", side) for n in range(30) for side in ("tail", "head")]
@@ -37,14 +39,22 @@ def files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.fixture
-def seeds(workshop: Path, call) -> Path:
+@pytest.fixture(scope="module")
+def fitted(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Runs alone-0 to alone-2 of tiny.toml without teachers, and wide-0 to wide-2 of a larger student."""
+    folder = write_workshop(tmp_path_factory.mktemp("fitted"))
     for seed in range(3):
         for name, rank in (("alone", 4), ("wide", 8)):
-            words = ("distill.policy=none", f"seed={seed}", f"student.rank={rank}")
-            sets = [word for change in words for word in ("--set", change)]
-            assert call("fit", "tiny.toml", "--run", f"{name}-{seed}", *sets).code == 0
+            changes = ("distill.policy=none", f"seed={seed}", f"student.rank={rank}")
+            fit_recipe(folder / "tiny.toml", folder / f"{name}-{seed}", changes)
+    return folder
+
+
+@pytest.fixture
+def seeds(workshop: Path, fitted: Path) -> Path:
+    """Copies of these runs in the current folder."""
+    for run in fitted.glob("*-?"):
+        shutil.copytree(run, workshop / run.name)
     return workshop
 
 
@@ -95,6 +105,17 @@ def test_seeds_are_grouped_by_glob_or_comma_and_their_spread_is_told(seeds: Path
     reply = call("compare", "alone-*", "wide-*", "--resamples", 200)
     assert "±" in reply.out
     assert "over 3 pairs of seeds" in reply.out or "is noise" in reply.out or "not one triple" in reply.out
+
+
+def test_a_group_that_is_not_seeds_of_one_recipe_is_compared_with_a_warning(seeds: Path, call):
+    reply = call("compare", "alone-*", "wide-0,alone-1", "wide-0,wide-0", "--html", "out.html")
+    assert reply.code == 0
+    warnings = [line for line in reply.err.splitlines() if line.startswith("warning")]
+    assert warnings == [
+        "warning: wide-0,alone-1: its runs differ in more than their seed",
+        "warning: wide-0,wide-0: some of its runs have the same seed",
+    ]
+    assert Path("out.html").read_text().count("Take care: ") == 2
 
 
 def test_a_difference_beyond_chance_over_triples_may_be_noise_over_seeds(files: Path):

@@ -203,7 +203,7 @@ def test_a_sweep_of_failures_says_so(faked, call):
 
 @needs_optuna
 def test_poor_trials_are_pruned_by_the_median_of_the_others(faked, call):
-    call(*GO, 16)
+    call(*GO, 12)
     lines = trials()
     assert all(line["state"] == "complete" for line in lines[:5])
     pruned = [line for line in lines if line["state"] == "pruned"]

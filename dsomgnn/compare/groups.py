@@ -61,6 +61,20 @@ def same_queries(groups: Sequence[Group], ties: str | None) -> str:
     return ties or next(iter(readings), "realistic")
 
 
+def doubts(groups: Sequence[Group]) -> list[str]:
+    """What may be wrong with groups that can be compared: members that are not seeds of one recipe."""
+    mixed = [group.name for group in groups if len({member.settings for member in group.members}) > 1]
+    again = [
+        group.name
+        for group in groups
+        if (seeds := [m.seed for m in group.members if m.seed is not None]) and len(set(seeds)) < len(seeds)
+    ]
+    return [
+        *(f"{name}: its runs differ in more than their seed" for name in mixed),
+        *(f"{name}: some of its runs have the same seed" for name in again),
+    ]
+
+
 def _refuse_other_queries(first: Ranked, other: Ranked) -> None:
     mine, theirs = first.frame.index, other.frame.index
     if mine.equals(theirs):
@@ -107,7 +121,9 @@ def _read_run(path: Path, split: str, model: str | None) -> Ranked:
     model_names(path, model)
     table = _ranks_there(report_folder(path, split) / RANKS, model, recipe) or _rank_now(path, split, model)
     found = ranked(str(path), table, split, model)
-    return replace(found, data=record["data"]["sha256"], ties=recipe.rank.ties, seed=recipe.seed)
+    settings = recipe.model_copy(update={"seed": 0}).sha256()
+    data, ties = record["data"]["sha256"], recipe.rank.ties
+    return replace(found, data=data, ties=ties, seed=recipe.seed, settings=settings)
 
 
 def _ranks_there(file: Path, model: str, recipe: Recipe) -> pa.Table | None:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dsomgnn.compare.groups import Group, same_queries, slice_masks
+from dsomgnn.compare.groups import Group, doubts, same_queries, slice_masks
 from dsomgnn.rank.paired import METRICS, Difference, Spread, metric_values, over_seeds, paired
 
 
@@ -30,7 +30,8 @@ def measure(groups: Sequence[Group], split: str, ties: str | None, resamples: in
     ]
     figures = [_figures(group, runs) for group, runs in zip(groups, values, strict=True)]
     counts = {"triples": int(unit.max()) + 1, "queries": len(frame), "resamples": resamples, "seed": seed}
-    return {"split": split, "ties": ties, **counts, "groups": figures, "comparisons": comparisons}
+    told = {"groups": figures, "comparisons": comparisons, "doubts": doubts(groups)}
+    return {"split": split, "ties": ties, **counts, **told}
 
 
 def _figures(group: Group, runs: Sequence[Tensor]) -> dict[str, Any]:

@@ -24,7 +24,10 @@ def comparison_page(result: Mapping[str, Any]) -> str:
     )
     title = f"{', '.join(names[1:])} against {names[0]}"
     comparisons = [comparison_section(comparison) for comparison in result["comparisons"]]
-    return page(f"dsomgnn compare · {heading(result)}", title, *groups(result), *comparisons, paragraph(method, "foot"))
+    doubts = [paragraph(f"Take care: {doubt}.") for doubt in result["doubts"]]
+    return page(
+        f"dsomgnn compare · {heading(result)}", title, *doubts, *groups(result), *comparisons, paragraph(method, "foot")
+    )
 
 
 def groups(result: Mapping[str, Any]) -> list[Markup]:

@@ -33,7 +33,7 @@ class Ranked:
 
     `frame`: the TIES by query (side, head, relation, tail, and the how-manieth of its like), sorted; `slices`: the
     words of each query, None where the file has none. `data`: sha256 of the data set, `ties` and `seed` of the
-    recipe, where they are known.
+    recipe, and a digest of its other settings, where they are known.
     """
 
     name: str
@@ -42,6 +42,7 @@ class Ranked:
     data: str | None = None
     ties: str | None = None
     seed: int | None = None
+    settings: str | None = None
 
 
 def is_rank_file(path: Path) -> bool:

@@ -30,9 +30,13 @@ def test_markdown_is_a_table_with_the_best_in_bold(result):
 
 def test_latex_uses_booktabs_and_escapes_names(result):
     text = latex(result, "50%_&{x}")
-    assert r"\caption{50\%\_\&\{x\}, test split, 1,234 queries, filtered, ties realistic, text removed for 50\%.}" in text
+    assert (
+        r"\caption{50\%\_\&\{x\}, test split, 1,234 queries, filtered, ties realistic, text removed for 50\%.}" in text
+    )
     assert r"teacher:a\_b & 0.3000 & \textbf{10.0} & \textbf{0.1000} & 0.3000 & \textbf{0.5000} \\" in text
-    order = [text.index(rule) for rule in (r"\toprule", "Model &", r"\midrule", "student", r"\bottomrule", r"\end{table}")]
+    order = [
+        text.index(rule) for rule in (r"\toprule", "Model &", r"\midrule", "student", r"\bottomrule", r"\end{table}")
+    ]
     assert order == sorted(order)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import re
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
@@ -23,8 +23,8 @@ def test_ticks_are_round_few_and_within(low: float, width: float):
     assert found == sorted(set(found))
     slack = 1e-6 * max(1, abs(low), abs(high))
     assert all(low - slack <= value <= high + slack for value in found)
-    steps = [b - a for a, b in zip(found, found[1:], strict=False)]
-    assert all(re.fullmatch("[125]", f"{step:.1e}"[0]) for step in steps if abs(low) < 1e3 < width)
+    steps = {f"{b - a:.1e}"[0] for a, b in pairwise(found) if abs(low) < 1e3 < width}
+    assert steps <= {"1", "2", "5"}
 
 
 def test_ticks_by_hand():
