@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from dsomgnn.run import CHECKPOINT, Run, load_into
 from dsomgnn.settings import Training
 from dsomgnn.trackers import tracked, tracker_class
 
+LEAST_USE = 0.001  # of validation MRR: what a modality gives less than this is hardly used
 MEASURE_EVERY = 8  # batches; the value of the taught loss costs more than its gradient
 
 
@@ -96,8 +97,15 @@ def _teacher(job: Job, run: Run, record: dict, name: str, number: int, progress:
         load_into(model, best["model"], file)
         frozen = freeze(name, model, None)
         heat = fit_temperature(frozen, job.dataset.valid, job.dataset.num_relations)
+        without = mrr_without(job, model, job.recipe.teachers[name].modalities)
+        for modality in (m for m, value in without.items() if standing.best_mrr - value < LEAST_USE):
+            progress.say(
+                f"warning: teacher {name} hardly uses {modality}: without it its validation MRR is "
+                f'{without[modality]:.4f}, with it {standing.best_mrr:.4f}. Try fusion = "sum", init = 0.1, or less n3',
+                "yellow",
+            )
         run.write_tensors(file, best["model"], {"temperature": heat, "valid_mrr": standing.best_mrr})
-        _finish(run, record, name, standing, temperature=heat)
+        _finish(run, record, name, standing, temperature=heat, valid_mrr_without=without)
     tensors, meta = run.read_tensors(file)
     load_into(model, tensors, str(run.path / file))
     return freeze(name, model, job.training, temperature=meta["temperature"])
@@ -188,6 +196,18 @@ def optimisers_of(model: Model, settings: Training) -> Optimisers:
 def valid_mrr(job: Job, model: Model) -> float:
     """Filtered validation MRR, ties realistic: what models are selected by."""
     return mrr(rank_split(job, freeze("", model, None), "valid"))
+
+
+def mrr_without(job: Job, model: Model, modalities: Sequence[str]) -> dict[str, float]:
+    """Validation MRR of a trained teacher after each of its modalities in turn was taken from all entities."""
+    found = {}
+    for name in modalities:
+        mask = model.fusion.get_buffer(f"mask_{name}")
+        present = mask.clone()
+        mask.zero_()
+        found[name] = valid_mrr(job, model)
+        mask.copy_(present)
+    return found
 
 
 def _finish(run: Run, record: dict, name: str, standing: Standing, **extra: Any) -> None:

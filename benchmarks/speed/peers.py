@@ -70,7 +70,7 @@ def pykeen_rank(work: Work) -> Iterator[Done | None]:
         asked = test
 
 
-PYKEEN_RANK_BATCH = 256
+PYKEEN_RANK_BATCH = 512
 
 
 def _pykeen_model(work: Work):

@@ -17,7 +17,7 @@ Product = Callable[[], object]
 def training(work: Work, dtype: str, taught: bool = False) -> Iterator[Done | None]:
     """A step's three products with all entities, forward and backward, and one forward for each teacher."""
     query, table, scores = _operands(work, getattr(torch, dtype), work.sizes.batch)
-    to_query, to_table = torch.empty_like(query), torch.empty_like(table)
+    to_query, to_table = torch.ones_like(query), torch.ones_like(table)
     others = [torch.randn_like(table) for _ in range(work.sizes.teachers if taught else 0)]
     products: list[Product] = [
         lambda: torch.mm(query, table.T, out=scores),
@@ -39,7 +39,7 @@ def _operands(work: Work, dtype: torch.dtype, rows: int) -> tuple[Tensor, Tensor
     """Queries (rows, d), entities (N, d), and a buffer of scores (rows, N)."""
     width = 2 * work.sizes.rank
     query, table = torch.randn(rows, width, dtype=dtype), torch.randn(work.entities, width, dtype=dtype)
-    return query, table, torch.empty(rows, work.entities, dtype=dtype)
+    return query, table, torch.ones(rows, work.entities, dtype=dtype)
 
 
 def _turns(products: Sequence[Product], rows: int, times: int) -> Iterator[Done | None]:

@@ -26,7 +26,7 @@ class Sizes:
     teachers: int = 3
     negatives: int = 256
     slow_steps: int = 2
-    slow_queries: int = 128
+    slow_queries: int = 64
     trained: int = 200
     threads: int = 2
 
@@ -88,7 +88,7 @@ class Work:
 def synthetic(entities: int, relations: int, counts: tuple[int, int, int], seed: int = 0) -> list[np.ndarray]:
     """Distinct random triples of train, valid and test; some entities are met far more often than others."""
     random = np.random.default_rng(seed)
-    popularity = 1 / np.arange(1, entities + 1) ** 0.5
+    popularity = 1 / np.arange(1, entities + 1) ** 0.83
     draw = int(1.2 * sum(counts)) + 8
 
     def some() -> np.ndarray:
