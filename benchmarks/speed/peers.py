@@ -29,7 +29,7 @@ def pykeen_train(work: Work) -> Iterator[Done | None]:
             self.steps, self.times = steps, []
 
         def post_batch(self, **_) -> None:
-            self.times.append(time.perf_counter())
+            self.times.append((time.perf_counter(), time.process_time()))
             if len(self.times) > self.steps:
                 raise Enough
 
@@ -43,7 +43,8 @@ def pykeen_train(work: Work) -> Iterator[Done | None]:
         watch = Watch(work.sizes.slow_steps)
         with suppress(Enough):
             loop.train(triples, num_epochs=1, callbacks=watch, **settings)
-        yield Done(work.sizes.batch * (len(watch.times) - 1), watch.times[-1] - watch.times[0])
+        (begun, begun_cpu), (ended, ended_cpu) = watch.times[0], watch.times[-1]
+        yield Done(work.sizes.batch * (len(watch.times) - 1), seconds=ended - begun, cpu=ended_cpu - begun_cpu)
 
 
 def pykeen_rank(work: Work) -> Iterator[Done | None]:
@@ -58,7 +59,7 @@ def pykeen_rank(work: Work) -> Iterator[Done | None]:
             (model.entity_representations[0], model.relation_representations[0]), tables, strict=True
         ):
             part._embeddings.weight.copy_(torch.stack(table.chunk(2, 1), -1).flatten(1))
-    test, known = torch.from_numpy(work.test), [torch.from_numpy(t) for t in (work.train, work.valid, work.test)]
+    test, known = torch.from_numpy(work.test), [torch.from_numpy(t) for t in work.splits]
     evaluator = RankBasedEvaluator(filtered=True, clear_on_finalize=True)
     asked = test[: work.sizes.slow_queries]
     yield None
@@ -97,7 +98,7 @@ def torchkge_rank(work: Work) -> Iterator[Done | None]:
     from torchkge.evaluation import LinkPredictionEvaluator
 
     size = work.sizes.slow_queries // 2
-    everything = np.concatenate([work.train, work.valid, work.test])
+    everything = np.concatenate(work.splits)
     _, asked = _torchkge_graph(work, everything).split_kg(sizes=(len(everything) - size, size))
     evaluator = LinkPredictionEvaluator(_torchkge_model(work), asked)
     yield None

@@ -74,8 +74,9 @@ class Sitting:
         wall, cpu = time.perf_counter(), time.process_time()
         done = next(self.turns)
         wall, cpu = time.perf_counter() - wall, time.process_time() - cpu
-        reply = {"rows": done.rows, "seconds": done.seconds or wall, "cores": cpu / wall}
-        return {**reply, "extra_mb": _memory("VmHWM") - self.base, "mrr": done.mrr}
+        wall, cpu = done.seconds or wall, done.cpu or cpu
+        memory = _memory("VmHWM") - self.base
+        return {"rows": done.rows, "seconds": wall, "cores": cpu / wall, "extra_mb": memory, "mrr": done.mrr}
 
 
 def _settled_memory() -> float:

@@ -33,11 +33,12 @@ class Sizes:
 
 @dataclass(frozen=True)
 class Done:
-    """What a turn did: rows, and its own seconds where it does not want to be timed from outside."""
+    """What a turn did: rows, and its own seconds, of the clock and of processors, where it times itself."""
 
     rows: int
-    seconds: float | None = None
     mrr: float | None = None
+    seconds: float | None = None
+    cpu: float | None = None
 
 
 @dataclass(frozen=True)
