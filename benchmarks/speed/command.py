@@ -93,7 +93,7 @@ def _measure(options: argparse.Namespace) -> None:
 
 
 def _missing() -> list[str]:
-    missing = [c.package for contenders in BOUTS.values() for c in contenders if not _at_hand(c)]
+    missing = [c.package for contenders in BOUTS.values() for c in contenders if c.package and not _at_hand(c)]
     return list(dict.fromkeys(missing))
 
 

@@ -21,8 +21,8 @@ class Figure:
     high: float
 
     @classmethod
-    def of(cls, values: Sequence[float]) -> Figure | None:
-        return cls(median(values), min(values), max(values)) if values else None
+    def of(cls, values: Sequence[float]) -> Figure:
+        return cls(median(values), min(values), max(values))
 
 
 @dataclass(frozen=True)
@@ -100,11 +100,11 @@ def _score(data: str, bout: str, own: list[Turn], triples_per_query: float) -> S
 def ratio(which: Ratio, turns: Sequence[Turn], triples_per_query: float, of: str = "rate") -> Figure | None:
     """Of the turns' `rate` or `frugality`, over the rounds that both played; None where there is none."""
     rates = {(turn.contender, turn.round): getattr(turn, of) for turn in turns}
-    factor = 1.0
-    if which.triples:
-        factor = worth(which.one, triples_per_query) / worth(which.other, triples_per_query)
+    one, other = (worth(c, triples_per_query) for c in (which.one, which.other))
+    factor = one / other if which.triples and one and other else 1.0
     rounds = [n for name, n in rates if name == which.one.name and (which.other.name, n) in rates]
-    return Figure.of([factor * rates[which.one.name, n] / rates[which.other.name, n] for n in rounds])
+    found = [factor * rates[which.one.name, n] / rates[which.other.name, n] for n in rounds]
+    return Figure.of(found) if found else None
 
 
 def summary(bouts: Mapping[str, Sequence[Turn]], triples_per_query: float) -> dict[str, Any]:

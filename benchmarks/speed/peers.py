@@ -26,7 +26,8 @@ def pykeen_train(work: Work) -> Iterator[Done | None]:
     class Watch(TrainingCallback):
         def __init__(self, steps: int):
             super().__init__()
-            self.steps, self.times = steps, []
+            self.steps = steps
+            self.times: list[tuple[float, float]] = []  # of the clock, and of processors
 
         def post_batch(self, **_) -> None:
             self.times.append((time.perf_counter(), time.process_time()))
@@ -34,9 +35,8 @@ def pykeen_train(work: Work) -> Iterator[Done | None]:
                 raise Enough
 
     model, triples = _pykeen_model(work)
-    loop = LCWATrainingLoop(
-        model=model, triples_factory=triples, optimizer=torch.optim.Adagrad(model.parameters(), lr=0.1)
-    )
+    optimiser = torch.optim.Adagrad(model.parameters(), lr=0.1)
+    loop = LCWATrainingLoop(model=model, triples_factory=triples, optimizer=optimiser)
     settings = {"batch_size": work.sizes.batch, "use_tqdm": False, "use_tqdm_batch": False, "pin_memory": False}
     yield None
     while True:
@@ -54,24 +54,18 @@ def pykeen_rank(work: Work) -> Iterator[Done | None]:
     model, _ = _pykeen_model(work)
     tables = [torch.from_numpy(t) for t in (work.entity_table, work.relation_table)]
     tables[1] = torch.stack(tables[1].split(work.relations), 1).flatten(0, 1)  # it counts r, its inverse, r + 1, ...
+    parts = model.entity_representations[0], model.relation_representations[0]
     with torch.no_grad():
-        for part, table in zip(
-            (model.entity_representations[0], model.relation_representations[0]), tables, strict=True
-        ):
+        for part, table in zip(parts, tables, strict=True):
             part._embeddings.weight.copy_(torch.stack(table.chunk(2, 1), -1).flatten(1))
     test, known = torch.from_numpy(work.test), [torch.from_numpy(t) for t in work.splits]
     evaluator = RankBasedEvaluator(filtered=True, clear_on_finalize=True)
     asked = test[: work.sizes.slow_queries]
     yield None
     while True:
-        found = evaluator.evaluate(
-            model, asked, batch_size=PYKEEN_RANK_BATCH, additional_filter_triples=known, use_tqdm=False
-        )
+        found = evaluator.evaluate(model, asked, batch_size=512, additional_filter_triples=known, use_tqdm=False)
         yield Done(2 * len(asked), mrr=found.get_metric("both.pessimistic.inverse_harmonic_mean_rank"))
         asked = test
-
-
-PYKEEN_RANK_BATCH = 512
 
 
 def _pykeen_model(work: Work):

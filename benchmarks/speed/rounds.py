@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -78,19 +78,19 @@ def seated(contenders: Sequence[Contender], folder: Path, threads: int) -> Itera
             seat.close()
 
 
-def bout(contenders: Sequence[Contender], seats: dict[str, Asked], length: Length, say: Say) -> list[Turn]:
+def bout(contenders: Sequence[Contender], seats: Mapping[str, Asked], length: Length, say: Say) -> list[Turn]:
     """All turns. Who fails is left out from there on, with a line that says why."""
     started = time.monotonic()
     for contender in contenders:
         seats[contender.seat].send(contender.name)
-    playing = [c for c in contenders if _heard(c, seats[c.seat].receive, say) is not None]
-    playing = [c for c in playing if _heard(c, lambda c=c: seats[c.seat].ask(c.name), say) is not None]
+    built = [c for c in contenders if _heard(c, seats[c.seat].receive, say) is not None]
+    playing = [c for c in built if _turn(c, seats, say) is not None]
     turns: list[Turn] = []
     number, longest = 0, 0.0
     while playing and not length.over(number, started, longest):
         begun = time.monotonic()
         for contender in playing if number % 2 == 0 else playing[::-1]:
-            reply = _heard(contender, lambda c=contender: seats[c.seat].ask(c.name), say)
+            reply = _turn(contender, seats, say)
             if reply is None:
                 playing = [c for c in playing if c != contender]
             else:
@@ -98,6 +98,10 @@ def bout(contenders: Sequence[Contender], seats: dict[str, Asked], length: Lengt
         number, longest = number + 1, max(longest, time.monotonic() - begun)
         say(f"  round {number}: {time.monotonic() - begun:.0f} s, load {os.getloadavg()[0]:.1f}")
     return turns
+
+
+def _turn(contender: Contender, seats: Mapping[str, Asked], say: Say) -> dict | None:
+    return _heard(contender, lambda: seats[contender.seat].ask(contender.name), say)
 
 
 def _heard(contender: Contender, reply: Callable[[], dict], say: Say) -> dict | None:

@@ -40,13 +40,15 @@ class Seat:
             stderr=subprocess.DEVNULL,
             text=True,
         )
+        assert self.process.stdin and self.process.stdout  # noqa: PT018
+        self.words, self.replies = self.process.stdin, self.process.stdout
 
     def send(self, name: str) -> None:
         with suppress(BrokenPipeError):
-            print(name, file=self.process.stdin, flush=True)
+            print(name, file=self.words, flush=True)
 
     def receive(self) -> dict[str, Any]:
-        line = self.process.stdout.readline()
+        line = self.replies.readline()
         reply = json.loads(line) if line else {"error": "its process ended"}
         if "error" in reply:
             raise SeatError(reply["error"])
