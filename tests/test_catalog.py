@@ -233,6 +233,7 @@ def test_ls_of_one_tells_the_whole_card(catalog: Web, call):
     assert 'Did you mean "tiny"?' in reply.err
 
 
-def test_the_shipped_catalog_lists_all_six(call):
+def test_the_shipped_catalog_lists_all_six(call, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "200")
     out = call("data", "ls").out
     assert [line.split()[0] for line in out.splitlines()[2:8]] == sorted(cards.known_cards())

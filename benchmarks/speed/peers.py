@@ -114,7 +114,7 @@ def torchkge_negatives(work: Work) -> Iterator[Done | None]:
     model = _torchkge_model(work)
 
     def loss_of(h, r, t):
-        return loss(*model(h, r, t, *sampler.corrupt_batch(h, t, r, n_neg=work.sizes.negatives)))
+        return loss(*model(h, t, r, *sampler.corrupt_batch(h, t, r, n_neg=work.sizes.negatives)))
 
     yield from _negatives(work, model, loss_of)
 

@@ -1,0 +1,107 @@
+"""What is run: a suite per data set, and the trials of its tables."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import tomllib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+HERE = Path(__file__).parent.parent
+BASELINE, ALL, AGENT = "baseline", "all teachers", "agent"
+MAIN = (BASELINE, ALL, AGENT)
+KEPT = (0.8, 0.6, 0.4, 0.2)
+
+
+@dataclass(frozen=True)
+class Suite:
+    """A data set's recipe with the settings of its tuned baseline, the rank of its headline, and what stands there."""
+
+    dataset: str
+    recipe: Path
+    rank: int
+    baseline: tuple[str, ...]
+    headline: str
+
+    def settings(self) -> dict:
+        return tomllib.loads(self.recipe.read_text(encoding="utf-8"))
+
+    @property
+    def sha256(self) -> str:
+        """Of the recipe's settings: its comments, where figures stand, may change."""
+        return hashlib.sha256(json.dumps(self.settings(), sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One run: a variant of a suite at a rank, with a seed; `changes` are settings, as `fit --set` takes them."""
+
+    suite: Suite
+    variant: str
+    rank: int
+    seed: int
+    changes: tuple[str, ...]
+
+    @property
+    def key(self) -> dict[str, object]:
+        """What tells a trial's recorded line from others."""
+        about = {"dataset": self.suite.dataset, "variant": self.variant, "rank": self.rank, "seed": self.seed}
+        return {**about, "set": list(self.changes), "recipe_sha256": self.suite.sha256}
+
+    @property
+    def folder(self) -> str:
+        """The name of its run: another one for other settings."""
+        digest = hashlib.sha256(json.dumps(self.key, sort_keys=True).encode()).hexdigest()[:8]
+        return f"{self.suite.dataset}/{self.variant.replace(' ', '_').replace(',', '')}-{self.rank}-{self.seed}-{digest}"
+
+
+def suites(file: Path) -> dict[str, Suite]:
+    """Suites by data set; recipes are named relative to the file."""
+    tables = tomllib.loads(file.read_text(encoding="utf-8"))
+    return {
+        name: Suite(name, file.parent / t["recipe"], t["rank"], tuple(t["baseline"]), t["headline"])
+        for name, t in tables.items()
+    }
+
+
+def variants(suite: Suite) -> dict[str, list[str]]:
+    """Settings of every variant by its name: METHOD's table of controls."""
+    settings = suite.settings()
+    every = ["distill.policy=all"]
+    used = sorted({m for teacher in settings["teachers"].values() for m in teacher.get("modalities", [])})
+    return {
+        BASELINE: ["distill.policy=none", *suite.baseline],
+        ALL: every,
+        AGENT: ["distill.policy=reinforce"],
+        "random sets": ["distill.policy=random"],
+        **{f"{name} alone": [f"distill.policy=single:{name}"] for name in settings["teachers"]},
+        "plain KL": [*every, "distill.neighbourhood=none"],
+        "target split (DKD)": [*every, "distill.neighbourhood=target"],
+        "random neighbours": [*every, "distill.neighbourhood=random"],
+        "no binary part": [*every, "distill.binary=false"],
+        "no neighbour part": [*every, "distill.alpha=0"],
+        "no other part": [*every, "distill.beta=0"],
+        **{f"{round(100 - 100 * k)} % removed": [*every, *(f"features.{m}.keep={k}" for m in used)] for k in KEPT},
+    }
+
+
+def trials(suite: Suite, names: Sequence[str], ranks: Sequence[int], seeds: int) -> Iterator[Trial]:
+    """Seed by seed, so that what is stopped leaves whole tables of fewer seeds."""
+    settings = variants(suite)
+    for seed in range(seeds):
+        for rank in ranks:
+            for name in names:
+                of_rank = [] if rank == suite.rank else [f"student.rank={rank}"]
+                yield Trial(suite, name, rank, seed, (*settings[name], *of_rank))
+
+
+def pairs(suite: Suite, names: Sequence[str], ranks: Sequence[int]) -> Iterator[tuple[tuple[str, int], tuple[str, int]]]:
+    """What is compared with what, as (variant, rank): all with the baseline of their rank, and what else is claimed."""
+    for rank in ranks:
+        yield from (((BASELINE, rank), (name, rank)) for name in names if name != BASELINE)
+        if rank < suite.rank:
+            yield (BASELINE, suite.rank), (suite.headline, rank)
+        if AGENT in names:
+            yield (ALL, rank), (AGENT, rank)

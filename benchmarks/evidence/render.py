@@ -1,0 +1,115 @@
+"""EVIDENCE.md and the figures as one object, both from recorded lines alone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from statistics import fmean, stdev
+from typing import Any
+
+from evidence.plan import BASELINE, Suite
+from evidence.records import RUN, Records
+
+INTRO = """\
+# Evidence
+
+Made by `python benchmarks/evidence.py --render` from the lines in `results/`, one per run. Student: ComplEx with N3.
+Models are selected on validation data; the figures are of the test split, filtered, both directions, ties realistic,
+MRR and Hits times 100: mean over seeds, and the standard deviation of MRR. *Gain* is against the baseline, the same
+student without teachers, tuned apart, of the same rank and with the same seeds; its interval (95 %) and p come from a
+paired bootstrap over test triples of the means over seeds, and in brackets stands Student's t interval over the pairs of
+seeds. *Unseen*: MRR on the test queries with an entity that training never saw."""
+COLUMNS = "variant | rank | seeds | valid MRR | test MRR | sd | Hits@1 | Hits@10 | gain | p | unseen | s"
+
+
+def markdown(records: dict[str, Records], suites: dict[str, Suite]) -> str:
+    return "\n\n".join([INTRO, *(section(records[name], suites[name]) for name in suites if records[name].lines)]) + "\n"
+
+
+def section(records: Records, suite: Suite) -> str:
+    kinds = sorted(dict.fromkeys((r["variant"], r["rank"]) for r in records.lines if r["kind"] == RUN), key=_order(suite))
+    rows = [_row(records, *kind) for kind in kinds]
+    head = [f"| {COLUMNS} |", "|" + "---|" * (COLUMNS.count("|") + 1)]
+    return "\n".join([f"## {suite.dataset}", "", _about(records, suite), "", *head, *rows, *_tests(records, suite)])
+
+
+def figures(records: Records, suite: Suite) -> dict[str, Any] | None:
+    """{"baseline": ..., "distilled": ..., "rank", "seeds", "p"} of the headline; None where a side has no run."""
+    sides = [records.runs(name, suite.rank) for name in (BASELINE, suite.headline)]
+    seeds = set.intersection(*({run["seed"] for run in side} for side in sides))
+    if not seeds:
+        return None
+    test = records.test((BASELINE, suite.rank), (suite.headline, suite.rank))
+    baseline, distilled = ([run for run in side if run["seed"] in seeds] for side in sides)
+    about = {"rank": suite.rank, "seeds": len(seeds), "p": test and test["slices"]["all"]["p"]}
+    return {"baseline": _means(baseline), "distilled": _means(distilled), **about}
+
+
+def _order(suite: Suite):
+    """The headline's rank first, and variants as they were first run."""
+    return lambda kind: (kind[1] != suite.rank, -kind[1])
+
+
+def _about(records: Records, suite: Suite) -> str:
+    last = [line for line in records.lines if line["kind"] == RUN][-1]
+    used = [f"{name} ({share:.0%} of entities)" for r in records.lines for name, share in (r.get("modalities") or {}).items()]
+    teachers = ", ".join(f"{name} {100 * own['mrr']:.1f}" for name, own in _teachers(records, suite).items())
+    made = f"{last['device']}, {last['threads']} threads, torch {last['torch']}, commit {last['commit'][:8]} (the last run's)"
+    modalities = ", ".join(dict.fromkeys(used)) or "none"
+    return f"Modalities: {modalities}. Test MRR of the teachers (seed 0): {teachers}. {made}."
+
+
+def _teachers(records: Records, suite: Suite) -> dict[str, Any]:
+    runs = records.runs(suite.headline, suite.rank)
+    return runs[0]["teachers"] if runs else {}
+
+
+def _means(runs: Sequence[dict[str, Any]]) -> dict[str, float]:
+    spread = stdev(run["mrr"] for run in runs) if len(runs) > 1 else 0.0
+    return {**{k: fmean(run[k] for run in runs) for k in ("mrr", "hits@1", "hits@10")}, "std": spread}
+
+
+def _row(records: Records, variant: str, rank: int) -> str:
+    runs = records.runs(variant, rank)
+    means, unseen = _means(runs), [run["unseen"]["mrr"] for run in runs if run["unseen"]]
+    test = records.test((BASELINE, rank), (variant, rank))
+    cells = [
+        variant,
+        rank,
+        len(runs),
+        _hundredfold(fmean(run["valid_mrr"] for run in runs)),
+        _hundredfold(means["mrr"]),
+        _hundredfold(means["std"]) if len(runs) > 1 else "",
+        _hundredfold(means["hits@1"]),
+        _hundredfold(means["hits@10"]),
+        _gain(test["slices"]["all"]) if test else "",
+        f"{test['slices']['all']['p']:.3f}" if test else "",
+        _hundredfold(fmean(unseen)) if unseen else "",
+        round(fmean(run["student_seconds"] for run in runs)),
+    ]
+    return f"| {' | '.join(map(str, cells))} |"
+
+
+def _gain(found: dict[str, Any]) -> str:
+    told = f"{100 * found['difference']:+.2f} {_span(found)}"
+    return f"{told} ({_span(found['seeds'])})" if found["seeds"] else told
+
+
+def _span(found: dict[str, Any]) -> str:
+    return f"[{100 * found['low']:+.2f}, {100 * found['high']:+.2f}]"
+
+
+def _hundredfold(value: float) -> str:
+    return f"{100 * value:.2f}"
+
+
+def _tests(records: Records, suite: Suite) -> list[str]:
+    """What else is claimed than a gain over the baseline of the same rank."""
+    found = []
+    for line in records.lines:
+        one, other = line.get("baseline"), line.get("other")
+        if line["kind"] != RUN and (one[0] != BASELINE or one[1] != other[1]):
+            current = records.test(tuple(one), tuple(other))
+            if current is line:
+                gain = _gain(line["slices"]["all"])
+                found.append(f"- {other[0]} (rank {other[1]}) against {one[0]} (rank {one[1]}): {gain}, p {line['slices']['all']['p']:.3f}")
+    return ["", *found] if found else []

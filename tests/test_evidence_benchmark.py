@@ -1,0 +1,141 @@
+"""benchmarks/evidence.py: what it runs, what it skips, what it compares, and what it tells."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from statistics import fmean, stdev
+
+import pytest
+from conftest import ROOT, write_workshop
+
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+from evidence import runs
+from evidence.command import main
+from evidence.plan import BASELINE, Suite, pairs, suites, trials, variants
+from evidence.records import Records
+
+SUITE = """\
+[tiny]
+recipe = "tiny.toml"
+rank = 4
+baseline = ["student.n3=0.5"]
+headline = "all teachers"
+"""
+WORDS = ["--dataset", "tiny", "--variants", "baseline", "all teachers", "--seeds", "2"]
+
+
+def call(folder: Path, *words: str) -> int:
+    return main(words=[*words, *(str(w) for w in ("--suites", folder / "s.toml", "--out", folder, "--runs", folder / "r"))])
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with two seeds of baseline and all teachers on record."""
+    folder = write_workshop(tmp_path_factory.mktemp("evidence"))
+    (folder / "s.toml").write_text(SUITE)
+    assert call(folder, *WORDS) == 0
+    return folder
+
+
+def lines(folder: Path, kind: str) -> list[dict]:
+    return [line for line in Records.read(folder / "results" / "tiny.jsonl").lines if line["kind"] == kind]
+
+
+def test_every_suite_has_its_recipe_and_its_headline():
+    for suite in suites(ROOT / "benchmarks" / "evidence.toml").values():
+        assert suite.headline in variants(suite)
+        assert suite.settings()["student"]["rank"] == suite.rank
+
+
+def test_each_run_has_a_line_with_what_it_was_made_of(made: Path):
+    found = lines(made, "run")
+    assert [(r["variant"], r["seed"]) for r in found] == [(v, s) for s in (0, 1) for v in (BASELINE, "all teachers")]
+    assert [r["set"] for r in found[:2]] == [["distill.policy=none", "student.n3=0.5"], ["distill.policy=all"]]
+    assert all((r["split"], r["ties"], r["rank"], r["n"]) == ("test", "realistic", 4, 4) for r in found)
+    assert set(found[1]["teachers"]) == {"s", "st", "ensemble"}
+    assert found[1]["modalities"] == {"text": 5 / 6}
+    for r in found:
+        record = json.loads((made / "r" / r["run"] / "record.json").read_text())
+        assert (record["seed"], r["valid_mrr"]) == (r["seed"], record["phases"]["student"]["valid_mrr"])
+
+
+def test_what_is_on_record_is_not_run_again(made: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(runs, "dsomgnn", lambda *words: pytest.fail(f"ran {words}"))
+    before = (made / "results" / "tiny.jsonl").read_bytes()
+    assert call(made, *WORDS) == 0
+    assert (made / "results" / "tiny.jsonl").read_bytes() == before
+
+
+def test_teachers_are_shared_where_they_would_come_out_the_same(made: Path):
+    assert call(made, *WORDS[:3], "plain KL", "--seeds", "1") == 0
+    run = lines(made, "run")[-1]["run"]
+    phases = json.loads((made / "r" / run / "record.json").read_text())["phases"]
+    assert all("all_teachers-4-0" in phases[name]["taken_from"] for name in ("s", "st"))
+
+
+def test_the_paired_test_is_of_the_seeds_on_record(made: Path):
+    [test] = [t for t in lines(made, "paired test") if t["other"] == ["all teachers", 4] and t["seeds"] == [0, 1]]
+    mrr = {v: fmean(r["mrr"] for r in lines(made, "run") if r["variant"] == v) for v in (BASELINE, "all teachers")}
+    found = test["slices"]["all"]
+    assert found["difference"] == pytest.approx(mrr["all teachers"] - mrr[BASELINE])
+    assert 0 < found["p"] <= 1
+
+
+def test_figures_are_means_over_the_seeds(made: Path):
+    assert call(made, "--json", str(made / "figures.json")) == 0
+    told = json.loads((made / "figures.json").read_text())["tiny"]
+    own = [r for r in lines(made, "run") if r["variant"] == BASELINE]
+    assert (told["rank"], told["seeds"]) == (4, 2)
+    assert told["baseline"]["mrr"] == pytest.approx(fmean(r["mrr"] for r in own))
+    assert told["baseline"]["std"] == pytest.approx(stdev(r["mrr"] for r in own))
+    assert told["distilled"]["hits@10"] == pytest.approx(
+        fmean(r["hits@10"] for r in lines(made, "run") if r["variant"] == "all teachers")
+    )
+    assert 0 < told["p"] <= 1
+
+
+def test_a_changed_recipe_makes_old_lines_stale(made: Path, tmp_path: Path, capsys: pytest.CaptureFixture):
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "tiny.jsonl").write_bytes((made / "results" / "tiny.jsonl").read_bytes())
+    (tmp_path / "s.toml").write_text(SUITE)
+    text = (made / "tiny.toml").read_text()
+    (tmp_path / "tiny.toml").write_text(f"# a comment changes nothing\n{text}")
+    assert call(tmp_path, *WORDS, "--plan") == 0
+    assert capsys.readouterr().out == ""
+    (tmp_path / "tiny.toml").write_text(text.replace("walks = 4", "walks = 5"))
+    assert call(tmp_path, *WORDS, "--plan") == 0
+    assert len(capsys.readouterr().out.splitlines()) == 4
+
+
+def test_the_page_tells_every_variant_with_its_gain(made: Path):
+    assert call(made, "--render") == 0
+    page = (made / "EVIDENCE.md").read_text()
+    row = next(line for line in page.splitlines() if line.startswith("| all teachers"))
+    [test] = [t for t in lines(made, "paired test") if t["other"] == ["all teachers", 4] and t["seeds"] == [0, 1]]
+    assert f"{100 * test['slices']['all']['difference']:+.2f} [" in row
+    assert "text (83% of entities)" in page
+
+
+def test_what_is_not_known_is_refused(made: Path, capsys: pytest.CaptureFixture):
+    assert call(made, "--dataset", "tinny") == 2
+    assert 'Did you mean "tiny"?' in capsys.readouterr().err
+    assert call(made, *WORDS[:3], "agnt") == 2
+    assert 'Did you mean "agent"?' in capsys.readouterr().err
+
+
+def test_smaller_students_are_compared_with_the_full_baseline(made: Path):
+    suite = suites(made / "s.toml")["tiny"]
+    found = list(pairs(suite, [BASELINE, "all teachers", "agent"], [4, 1]))
+    assert ((BASELINE, 4), ("all teachers", 1)) in found
+    assert (("all teachers", 4), ("agent", 4)) in found
+    assert ((BASELINE, 4), (BASELINE, 1)) not in found
+
+
+def test_a_trial_of_another_rank_or_setting_has_a_folder_of_its_own(made: Path):
+    suite = suites(made / "s.toml")["tiny"]
+    other = Suite(suite.dataset, suite.recipe, suite.rank, ("student.n3=0.1",), suite.headline)
+    folders = [t.folder for s in (suite, other) for t in trials(s, [BASELINE], [4, 2], 2)]
+    assert len(set(folders)) == len(folders) == 8
