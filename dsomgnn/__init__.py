@@ -8,6 +8,7 @@ Public names load on first use, so that `import dsomgnn` stays cheap:
     load_recipe, fit_recipe, rank_run      the two commands, from Python
     load, Loaded                           a trained model, to be asked: load(run).predict("Kenya", "speaks")
     predict_file, explain_run, export_run  the commands on a trained run, from Python
+    compare_runs                           whether runs differ by more than noise
     DsomError and its kinds                what can go wrong
 """
 
@@ -44,6 +45,7 @@ _HOMES = {
     "explain_run": "explain.explanation",
     "export_run": "export.folder",
     "check_export": "export.folder",
+    "compare_runs": "comparing",
     "DsomError": "errors",
     "RecipeError": "errors",
     "DataError": "errors",

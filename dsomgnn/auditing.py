@@ -8,14 +8,13 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 from rich.text import Text
 
-from dsomgnn.data.audit import RARE, Audit, RelationAudit, audit_folder
+from dsomgnn.data.audit import RARE, Audit, RelationAudit, Spread, audit_folder
 from dsomgnn.data.coverage import Coverage
 from dsomgnn.data.verdict import warnings
-from dsomgnn.output import show, write_json
+from dsomgnn.output import new_table, show, write_json
 from dsomgnn.places import find_dataset
 
 CHECKS = {
@@ -53,9 +52,8 @@ def audit_command(target: str, out: str | None) -> None:
         return
     for line in headlines(audit):
         print(line)
-    for table in tables(audit):
-        print()
-        show(table)
+    print()
+    show(*tables(audit))
 
 
 def report(audit: Audit) -> dict[str, Any]:
@@ -97,26 +95,26 @@ def split_table(audit: Audit) -> Table:
 
 
 def spread_table(audit: Audit) -> Table:
-    """How train triples (on either side) spread; how many have none, but elsewhere, in valid or test, or nowhere."""
-    columns = ["train triples of", "min", "median", "mean", "90 %", "99 %", "max", f"< {RARE}", "none"]
-    rows = []
-    for what, title, spread in (
-        ("entities", "an entity", audit.degree),
-        ("relations", "a relation", audit.frequency),
-    ):
-        numbers = (
-            spread.least,
-            spread.median,
-            spread.mean,
-            spread.p90,
-            spread.p99,
-            spread.most,
-            spread.rare,
-            spread.none,
-        )
-        elsewhere = audit.only_outside_train[what].count, audit.in_no_triple[what].count
-        rows.append([title, *(f"{round(number, 1):,g}" for number in numbers), *(f"{n:,}" for n in elsewhere)])
-    return _table([*columns, "elsewhere", "nowhere"], rows)
+    """How train triples (on either side) spread over entities and relations; how many stand elsewhere, or nowhere."""
+    sides = {"entities": audit.degree, "relations": audit.frequency}
+    columns = [
+        [*_numbers(spread), audit.only_outside_train[what].count, audit.in_no_triple[what].count]
+        for what, spread in sides.items()
+    ]
+    titles = ["least", "median", "mean", "90 %", "99 %", "most", f"fewer than {RARE}", "none"]
+    rows = zip([*titles, "none, but in valid or test", "in no triple"], *columns, strict=True)
+    return _table(
+        ["train triples", "of an entity", "of a relation"], [[title, *map(_short, cells)] for title, *cells in rows]
+    )
+
+
+def _numbers(spread: Spread) -> list[float]:
+    quantiles = [spread.least, spread.median, spread.mean, spread.p90, spread.p99, spread.most]
+    return [*quantiles, spread.rare, spread.none]
+
+
+def _short(number: float) -> str:
+    return f"{round(number, 1):,g}" if isinstance(number, float) else f"{number:,}"
 
 
 def cardinality_table(audit: Audit) -> Table:
@@ -189,10 +187,10 @@ def _with_rest(rows: list[list[str]], number: int) -> list[list[str]]:
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]]) -> Table:
     """Numbers to the right, words to the left, URIs by their last part."""
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    table = new_table()
     for place, column in enumerate(columns):
         words = place == 0 or column in (*LONG, "is", "kind", "class")
-        table.add_column(column, justify="left" if words else "right", no_wrap=column not in LONG)
+        table.add_column(column, justify="left" if words else "right", no_wrap=column not in LONG, overflow="fold")
     for row in rows:
-        table.add_row(*(Text(URI.sub(r"\1", cell), no_wrap=True, overflow="ellipsis") for cell in row))
+        table.add_row(*(Text(URI.sub(r"\1", cell)) for cell in row))
     return table

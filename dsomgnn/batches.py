@@ -10,6 +10,13 @@ from torch import Tensor
 
 from dsomgnn.data.mkg import MKG
 
+MEMORY = 2**28  # bytes that a step's scores of all entities may take
+
+
+def rows_within(entities: int, buffers: int, dtype: torch.dtype) -> int:
+    """Queries whose scores of all entities fit MEMORY, with so many (rows, N) buffers at a time; at least one."""
+    return max(1, MEMORY // (entities * buffers * dtype.itemsize))
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -38,6 +45,17 @@ class Batch:
     def keep(self, mask: Tensor) -> Batch:
         """The same queries with only the triples where `mask` (T,) is true."""
         return replace(self, row=self.row[mask], target=self.target[mask], position=self.position[mask])
+
+    def parts(self, rows: int) -> Iterator[Batch]:
+        """The batch in pieces of about the same size, of at most `rows` queries and with some triple each."""
+        size = -(-len(self.queries) // -(-len(self.queries) // max(1, rows)))
+        for first in range(0, len(self.queries), size):
+            own, last = slice(first, first + size), min(first + size, len(self.queries))
+            a, b = torch.searchsorted(self.row, torch.tensor([first, last], device=self.row.device)).tolist()
+            if a < b:
+                yield Batch(
+                    self.queries[own], self.row[a:b] - first, self.target[a:b], self.index[own], self.position[a:b]
+                )
 
     def to(self, device: torch.device | str) -> Batch:
         moved = {name: getattr(self, name).to(device) for name in ("queries", "row", "target", "index", "position")}

@@ -29,6 +29,7 @@ from dsomgnn.models.model import Model
 from dsomgnn.models.score import SCORES
 from dsomgnn.neighbourhood import Neighbours
 from dsomgnn.places import find_dataset
+from dsomgnn.processor import keep_memory
 from dsomgnn.registry import make_encoder, plugin_file
 from dsomgnn.sampling import BlockSampler, seed_all
 from dsomgnn.settings import FeatureRecipe, Recipe
@@ -110,6 +111,7 @@ def prepare_torch(device: torch.device, threads: int) -> None:
     """Process-wide settings of torch: threads, fast float32 products, and on the CPU sums in one order."""
     if threads:
         torch.set_num_threads(threads)
+    keep_memory()
     # fp32 products through oneDNN: faster on CPUs, and TF32 on GPUs
     torch.set_float32_matmul_precision("medium" if device.type == "cpu" else "high")
     if device.type == "cpu":  # gradients of x[index] are else added up by threads in any order

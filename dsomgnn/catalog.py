@@ -6,23 +6,23 @@ import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 
-from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from dsomgnn.counter import Counter
 from dsomgnn.data.cards import Card, card_of, known_cards
 from dsomgnn.errors import DataError, RecipeError
-from dsomgnn.meter import Meter
-from dsomgnn.output import show
+from dsomgnn.output import new_table, show
 from dsomgnn.places import at_hand
 
-WIDTH = 110
+WIDTH = 79
 
 
 def ls_command(name: str | None) -> None:
     """Every card in a row, or the whole card of one. Raises RecipeError for an unknown name."""
     if name is None:
         show(card_table(known_cards()))
-        print("\nMore: dsomgnn data ls NAME. Get one: dsomgnn data get NAME")
+        print("\nyours: features to bring; the card says where they lie")
+        print("More: dsomgnn data ls NAME. Get one: dsomgnn data get NAME")
     else:
         print("\n".join(card_lines(card_of(name))))
 
@@ -39,22 +39,23 @@ def get_command(names: list[str], base: str | None, to: Path) -> None:
 
 
 def card_table(cards: dict[str, Card]) -> Table:
-    table = Table(box=SIMPLE_HEAD, show_edge=False, pad_edge=False)
+    """One row per data set, its words below each other: no wider than 80 columns, but for long folders."""
+    table = new_table()
     table.add_column("data set", no_wrap=True)
     for title in ("entities", "relations", "triples"):
         table.add_column(title, justify="right", no_wrap=True)
-    for title in ("modalities", "licence", "at hand"):
-        table.add_column(title, overflow="fold")
+    table.add_column("modalities; licence; where it lies", overflow="fold")
     for name, card in cards.items():
         counts = (card.counts.entities, card.counts.relations, card.counts.triples)
-        table.add_row(name, *(f"{n:,}" for n in counts), _modalities(card), card.licence, _place(name))
+        words = _modalities(card), card.licence, _place(name) or "not at hand"
+        table.add_row(name, *(f"{n:,}" for n in counts), "\n".join(words))
     return table
 
 
 def card_lines(card: Card) -> Iterator[str]:
     """The whole card, for a person."""
     counts = card.counts
-    yield f"{card.title}: {card.about}"
+    yield textwrap.fill(f"{card.title}: {card.about}", WIDTH)
     yield ""
     yield f"{counts.entities:,} entities, {counts.relations:,} relations"
     yield f"{counts.train:,} train, {counts.valid:,} valid, {counts.test:,} test triples"
@@ -85,8 +86,7 @@ def _get(card: Card, base: str | None, to: Path) -> Path:
     from dsomgnn.getting import get_dataset
 
     try:
-        with Meter() as meter:
-            got = get_dataset(card, to, base, lambda name: meter.of(f"{card.name}/{name}"))
+        got = get_dataset(card, to, base, lambda name: Counter(f"{card.name}/{name}", of_bytes=True))
     except OSError as error:
         raise DataError(f"{to / card.name}: cannot be written: {error}") from None
     counts = card.counts
@@ -111,11 +111,12 @@ def _refuse_base(base: str | None) -> None:
 
 
 def _modalities(card: Card) -> str:
-    return ", ".join(f"{name}{_share(modality.coverage)}" for name, modality in card.modalities.items())
+    shares = {name: "" if m.coverage == 1 else _share(m.coverage) for name, m in card.modalities.items()}
+    return ", ".join(f"{name}{share}" for name, share in shares.items())
 
 
 def _share(coverage: float | None) -> str:
-    return " (bring your own)" if coverage is None else f" {coverage:.0%}"
+    return " (yours)" if coverage is None else f" {coverage:.0%}"
 
 
 def _place(name: str) -> str:

@@ -25,7 +25,7 @@ class Tally:
         self.chosen = torch.zeros(len(names))
         self.rounds: list[tuple[float, float]] = []
 
-    def add(self, step: Step, rollout: Rollout | None) -> None:
+    def add(self, step: Step) -> None:
         count, taught = len(step.action), step.taught.item()
         self.triples += count
         self.empty += int((step.action.sum(1) == 0).sum())
@@ -35,8 +35,9 @@ class Tally:
             self.measured += count
             self.loss += step.loss.item() * count
             self.taught += taught * count
-        if rollout is not None:
-            self.rounds.append((rollout.reward.mean().item(), rollout.entropy.mean().item()))
+
+    def add_lesson(self, rollout: Rollout) -> None:
+        self.rounds.append((rollout.reward.mean().item(), rollout.entropy.mean().item()))
 
     def event(self) -> dict[str, Any]:
         """Loss parts, share of each teacher, share of empty sets, mean reward and entropy of the agent."""

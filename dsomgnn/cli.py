@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any, Optional
 
@@ -10,8 +13,9 @@ import typer
 
 from dsomgnn import cli_model, cli_tools
 from dsomgnn.cli_data import data_app
-from dsomgnn.errors import INTERRUPTED, DsomError, RecipeError, nearest, one_of
-from dsomgnn.places import recipe_at, shipped_recipes
+from dsomgnn.cli_recipes import recipes_app
+from dsomgnn.errors import INTERRUPTED, DataWarning, DsomError, RecipeError, one_of
+from dsomgnn.places import recipe_at
 from dsomgnn.recipe import load_recipe
 
 app = typer.Typer(
@@ -22,9 +26,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
-)
-recipes_app = typer.Typer(
-    help="Recipes that ship with dsomgnn.", epilog="Example: dsomgnn recipes cp worldfacts.toml", no_args_is_help=True
 )
 app.add_typer(recipes_app, name="recipes")
 app.add_typer(data_app, name="data")
@@ -37,8 +38,10 @@ Changes = Annotated[
 
 @app.command(epilog="Example: dsomgnn fit recipes/worldfacts.toml --set seed=1 --run runs/first")
 def fit(
-    recipe: Annotated[Optional[Path], typer.Argument(help="A recipe (.toml).")] = None,  # noqa: UP045
-    run: Annotated[Path | None, typer.Option(help="Run folder [default: runs/<recipe>-<date>-<n>].")] = None,
+    recipe: Annotated[Optional[Path], typer.Argument(metavar="RECIPE", help="A recipe (.toml).")] = None,  # noqa: UP045
+    run: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Run folder [default: runs/<recipe>-<date>-<n>].")
+    ] = None,
     changes: Changes = None,
     teachers: Annotated[
         Optional[Path],  # noqa: UP045
@@ -46,7 +49,10 @@ def fit(
     ] = None,
     resume: Annotated[Optional[Path], typer.Option(help="Go on with a stopped run.", metavar="RUN")] = None,  # noqa: UP045
 ) -> None:
-    """Train teachers, then the student they teach; ends with the validation table and the next command."""
+    """Train teachers, then the student they teach.
+
+    Ends with the validation table and the next command. Ctrl-C saves, and --resume goes on.
+    """
     if (recipe is None) == (resume is None):
         raise RecipeError("give a recipe, or --resume RUN, and not both. Example: dsomgnn fit recipes/worldfacts.toml")
     if resume is not None and (run is not None or changes or teachers is not None):
@@ -65,13 +71,21 @@ def fit(
 
 @app.command(epilog="Example: dsomgnn rank runs/first --model all --format latex")
 def rank(
-    run: Annotated[Path | None, typer.Argument(help="Run folder [default: the latest under runs/].")] = None,
-    split: Annotated[str, typer.Option(help="test or valid.")] = "test",
+    run: Annotated[
+        Path | None, typer.Argument(metavar="RUN", help="Run folder [default: the latest under runs/].")
+    ] = None,
+    split: Annotated[str, typer.Option(metavar="SPLIT", help="test or valid.")] = "test",
     model: Annotated[
         Optional[str],  # noqa: UP045
-        typer.Option(help="student, teacher:NAME, ensemble or all [default: student in the table, all in the report]."),
+        typer.Option(
+            metavar="NAME",
+            help="student, teacher:NAME, ensemble or all [default: student in the table, all in the report].",
+        ),
     ] = None,
-    ties: Annotated[Optional[str], typer.Option(help="realistic, optimistic or pessimistic.")] = None,  # noqa: UP045
+    ties: Annotated[
+        Optional[str],  # noqa: UP045
+        typer.Option(metavar="READING", help="realistic, optimistic or pessimistic [default: the recipe's]."),
+    ] = None,
     drop: Annotated[
         Optional[list[str]],  # noqa: UP045
         typer.Option(metavar="NAME=SHARE", help="Take a modality from that share of the entities. May be repeated."),
@@ -80,11 +94,14 @@ def rank(
         Optional[Path],  # noqa: UP045
         typer.Option(metavar="RUN", help="Another run on the same data: its student stands beside the models."),
     ] = None,
-    form: Annotated[str, typer.Option("--format", help="table, markdown or latex.")] = "table",
+    form: Annotated[str, typer.Option("--format", metavar="FORM", help="table, markdown or latex.")] = "table",
     report: Annotated[bool, typer.Option(help="Write RUN/rank/report.html, report.json and ranks.parquet.")] = True,
     json: Annotated[str | None, typer.Option(help="Write JSON to a file, or to stdout with -.", metavar="FILE")] = None,
 ) -> None:
-    """Filtered ranks in both directions: a table of MRR, MR, Hits@1/3/10, and a report in the run folder."""
+    """Filtered ranks of a run: tables, and a report in its folder.
+
+    MRR, MR and Hits@1/3/10 in both directions. RUN/rank/report.html needs no network; ranks.parquet holds every rank.
+    """
     one_of("--split", split, ("test", "valid"))
     one_of("--ties", ties or "realistic", ("realistic", "optimistic", "pessimistic"))
     one_of("--format", form, ("table", "markdown", "latex"))
@@ -101,10 +118,13 @@ app.command(epilog=cli_model.EXPORT)(cli_model.export)
 
 @app.command(epilog="Example: dsomgnn check recipes/worldfacts-own-encoder.toml")
 def check(
-    recipe: Annotated[Path, typer.Argument(help="A recipe (.toml).")],
+    recipe: Annotated[Path, typer.Argument(metavar="RECIPE", help="A recipe (.toml).")],
     changes: Changes = None,
 ) -> None:
-    """Check a recipe, its data and encoders without training, and estimate memory."""
+    """Check a recipe, its data and encoders without training.
+
+    Says what fit would warn of, and about how much memory the largest step needs.
+    """
     recipe = recipe_at(recipe)
     settings = load_recipe(recipe, changes or [])
     from dsomgnn.commands import check_command
@@ -118,45 +138,10 @@ app.command(epilog=cli_tools.SWEEP)(cli_tools.sweep)
 
 @app.command(epilog="Example: dsomgnn doctor")
 def doctor() -> None:
-    """Versions, threads, GPU, DGL build; what is missing and how to mend it."""
+    """Versions, threads, GPU: what is missing and how to mend it."""
     from dsomgnn.doctor import doctor_command
 
     doctor_command()
-
-
-@recipes_app.command("ls", epilog="Example: dsomgnn recipes ls")
-def recipes_ls() -> None:
-    """List the shipped recipes."""
-    for path in shipped_recipes():
-        first = path.read_text(encoding="utf-8").splitlines()[0].lstrip("# ")
-        print(f"{path.name:32} {first if path.suffix == '.toml' else first.strip(chr(34))}")
-
-
-@recipes_app.command("cp", epilog="Example: dsomgnn recipes cp worldfacts.toml mine.toml")
-def recipes_cp(
-    name: Annotated[str, typer.Argument(help="Name of a shipped recipe or file beside it.")],
-    to: Annotated[Path, typer.Argument(help="File or folder to copy to.")] = Path(),
-) -> None:
-    """Copy a shipped recipe, with the encoder files that it names."""
-    import shutil
-
-    files = {path.name: path for path in shipped_recipes()}
-    source = files.get(name) or files.get(f"{name}.toml")
-    if source is None:
-        raise RecipeError(f'no shipped recipe "{name}".{nearest(name, files)}')
-    target = to / source.name if to.is_dir() else to
-    text = source.read_text(encoding="utf-8")
-    beside = [other for file, other in files.items() if file != source.name and f"{file}:" in text]
-    copies = {source: target, **{other: target.parent / other.name for other in beside}}
-    for path, copy in copies.items():
-        if copy.exists() and copy.read_bytes() != path.read_bytes():
-            raise RecipeError(f"{copy}: exists already; name another file")
-    for path, copy in copies.items():
-        try:
-            shutil.copyfile(path, copy)
-        except OSError as error:
-            raise RecipeError(f"{copy}: cannot be written: {error.strerror}") from None
-        print(copy)
 
 
 def _shares(words: list[str]) -> dict[str, float]:
@@ -182,10 +167,28 @@ def _main(
         raise typer.Exit
 
 
+@contextmanager
+def _plain_warnings() -> Iterator[None]:
+    """What is the matter with the data in one line on stderr; warnings of libraries as they are."""
+    foreign = warnings.showwarning
+
+    def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+        if issubclass(category, DataWarning):
+            print(f"warning: {message}", file=sys.stderr)
+        else:
+            foreign(message, category, *where, **more)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", DataWarning)
+        warnings.showwarning = show
+        yield
+
+
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command line; a DsomError becomes one message on stderr and its exit code."""
     try:
-        app(args=arguments, standalone_mode=True)
+        with _plain_warnings():
+            app(args=arguments, standalone_mode=True)
     except DsomError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)

@@ -10,7 +10,7 @@ import typer
 from dsomgnn.errors import RecipeError
 
 data_app = typer.Typer(
-    help="Data sets: what is known and at hand, getting, importing, auditing and encoding them.",
+    help="Data sets: known ones, getting, importing, auditing, encoding.",
     epilog="Example: dsomgnn data ls",
     no_args_is_help=True,
 )
@@ -18,9 +18,9 @@ data_app = typer.Typer(
 
 @data_app.command("ls", epilog="Example: dsomgnn data ls wn18")
 def ls(
-    name: Annotated[Optional[str], typer.Argument(help="A known data set: its whole card.")] = None,  # noqa: UP045
+    name: Annotated[Optional[str], typer.Argument(metavar="NAME", help="A known data set: its whole card.")] = None,  # noqa: UP045
 ) -> None:
-    """List the known data sets, and where each is at hand; with a name, print its card."""
+    """The known data sets, and where each lies; with a name, its card."""
     from dsomgnn.catalog import ls_command
 
     ls_command(name)
@@ -28,14 +28,17 @@ def ls(
 
 @data_app.command("get", epilog="Example: dsomgnn data get mkg-w fb15k-237")
 def get(
-    names: Annotated[list[str], typer.Argument(metavar="NAME...", help="Known data sets (see: dsomgnn data ls).")],
+    names: Annotated[list[str], typer.Argument(metavar="NAME", help="Known data sets (see: dsomgnn data ls).")],
     source: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option("--from", metavar="URL|FOLDER", help="A copy of yours [default: the public origin]."),
     ] = None,
     to: Annotated[Path, typer.Option(metavar="FOLDER", help="Folder to put the data sets into.")] = Path("datasets"),
 ) -> None:
-    """Download data sets, verify them against their cards, and put each into a folder of its own."""
+    """Download data sets, verified against their cards.
+
+    Each gets a folder of its own, whole or not at all; a cut download is gone on with.
+    """
     from dsomgnn.catalog import get_command
 
     get_command(names, source, to)
@@ -57,9 +60,12 @@ def import_(
         Optional[str],  # noqa: UP045
         typer.Option(metavar="SHARES", help="Deal a file without splits at random, e.g. 0.8,0.1,0.1."),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of the random split.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of the random split.")] = 0,
 ) -> None:
-    """Turn triples of OpenKE, kbc, LibKGE, PyKEEN, CSV, TSV, Parquet ... into a data set folder."""
+    """Turn triples in nearly any layout into a data set folder.
+
+    OpenKE, kbc, LibKGE, PyKEEN, CSV, TSV, Parquet and more, seen from their content.
+    """
     for option, word, known in (("--columns", columns, ("hrt", "htr")), ("--cells", cells, ("ids", "names"))):
         if word not in (None, *known):
             raise RecipeError(f"{option} {word}: expected {' or '.join(known)}")
@@ -76,7 +82,10 @@ def audit(
         typer.Option(help="Write everything as JSON to a file, or to stdout with -.", metavar="FILE"),
     ] = None,
 ) -> None:
-    """Find leaks, repeats, unseen entities, twin relations, modality coverage, and texts that name the answer."""
+    """Find what changes the meaning of figures: leaks, repeats, twins.
+
+    Also unseen entities, modality coverage, and texts that name the answer.
+    """
     from dsomgnn.auditing import audit_command
 
     audit_command(target, json)
@@ -98,7 +107,10 @@ def encode(
         typer.Option(metavar="FILE.npy", help="Where to write the features [default: into the data set's folder]."),
     ] = None,
 ) -> None:
-    """Encode texts or pictures into a feature file that recipes read; what was encoded before comes from the cache."""
+    """Encode texts or pictures into a feature file for recipes.
+
+    What was encoded before comes from the cache.
+    """
     _refuse_unknown_encoder(encoder)  # before torch: an error comes at once
     from dsomgnn.encoding import encode_command
 

@@ -9,10 +9,10 @@ import typer
 
 from dsomgnn.errors import RecipeError
 
-Run = Annotated[Optional[Path], typer.Argument(help="Run folder [default: the latest under runs/].")]  # noqa: UP045
+Run = Annotated[Optional[Path], typer.Argument(metavar="RUN", help="Run folder [default: the latest under runs/].")]  # noqa: UP045
 Word = Optional[str]  # noqa: UP045  (typer reads it on Python 3.10)
 Json = Annotated[Word, typer.Option(help="Write JSON to a file, or to stdout with -.", metavar="FILE")]
-Model = Annotated[str, typer.Option(help="student or teacher:NAME.")]
+Model = Annotated[str, typer.Option(metavar="NAME", help="student or teacher:NAME.")]
 OUT = (".parquet", ".tsv")
 
 PREDICT = "Example: dsomgnn predict runs/first --head Kenya --relation speaks"
@@ -22,20 +22,28 @@ EXPORT = "Example: dsomgnn export runs/first my-model, then dsomgnn export --che
 
 def predict(
     run: Run = None,
-    head: Annotated[Word, typer.Option(help="Identifier or name; tails are asked for.")] = None,
-    relation: Annotated[Word, typer.Option(help="Identifier or name.")] = None,
-    tail: Annotated[Word, typer.Option(help="Identifier or name; heads are asked for.")] = None,
-    k: Annotated[int, typer.Option("-k", min=1, help="How many answers.")] = 10,
+    head: Annotated[Word, typer.Option(metavar="WORD", help="Identifier or name; tails are asked for.")] = None,
+    relation: Annotated[Word, typer.Option(metavar="WORD", help="Identifier or name.")] = None,
+    tail: Annotated[Word, typer.Option(metavar="WORD", help="Identifier or name; heads are asked for.")] = None,
+    k: Annotated[int, typer.Option("-k", min=1, metavar="N", help="How many answers.")] = 10,
     new: Annotated[bool, typer.Option("--new", help="Leave out facts that the data set holds.")] = False,
     model: Model = "student",
     file: Annotated[
         Optional[Path],  # noqa: UP045
-        typer.Option(help='Queries, one a line: head, relation, tail (tabs); "?" or nothing for what is asked.'),
+        typer.Option(
+            metavar="FILE", help='Queries, one a line: head, relation, tail (tabs); "?" or nothing for what is asked.'
+        ),
     ] = None,
-    out: Annotated[Optional[Path], typer.Option(help="Where --file's answers go: .parquet or .tsv.")] = None,  # noqa: UP045
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="FILE", help="Where --file's answers go: .parquet or .tsv."),
+    ] = None,
     json: Json = None,
 ) -> None:
-    """The best tails of a head, or heads of a tail, with probabilities; known facts are marked."""
+    """The best answers of a query or of a file, with probabilities.
+
+    Tails of a head or heads of a tail, by name or identifier. Known facts are marked.
+    """
     if file is None:
         if out is not None:
             raise RecipeError("--out goes with --file")
@@ -55,27 +63,35 @@ def predict(
 
 
 def explain(
-    run: Annotated[Path, typer.Argument(help="Run folder.")],
-    head: Annotated[str, typer.Argument(help='Identifier or name, or "?" to ask for it.')],
-    relation: Annotated[str, typer.Argument(help="Identifier or name.")],
-    tail: Annotated[Word, typer.Argument(help="Identifier or name [default: the student's best answer].")] = None,
+    run: Annotated[Path, typer.Argument(metavar="RUN", help="Run folder.")],
+    head: Annotated[str, typer.Argument(metavar="HEAD", help='Identifier or name, or "?" to ask for it.')],
+    relation: Annotated[str, typer.Argument(metavar="RELATION", help="Identifier or name.")],
+    tail: Annotated[
+        Word, typer.Argument(metavar="TAIL", help="Identifier or name [default: the student's best answer].")
+    ] = None,
     json: Json = None,
 ) -> None:
-    """Why an answer: ranks by all models, the agent's choice, neighbours, paths in train, and what is alike."""
+    """Why an answer: ranks by all models, the agent's choice, paths.
+
+    Also the sampled neighbourhood, known answers, and what is alike by text or picture.
+    """
     from dsomgnn.explain.command import explain_command
 
     explain_command(run, head, relation, tail, json)
 
 
 def export(
-    run: Annotated[Optional[Path], typer.Argument(help="Run folder.")] = None,  # noqa: UP045
-    folder: Annotated[Optional[Path], typer.Argument(metavar="[DIR]", help="Folder to write, new or empty.")] = None,  # noqa: UP045
+    run: Annotated[Optional[Path], typer.Argument(metavar="RUN", help="Run folder.")] = None,  # noqa: UP045
+    folder: Annotated[Optional[Path], typer.Argument(metavar="DIR", help="Folder to write, new or empty.")] = None,  # noqa: UP045
     check: Annotated[
         Optional[Path],  # noqa: UP045
         typer.Option(metavar="DIR", help="Load an export by numpy alone and compare it with RUN, if given."),
     ] = None,
 ) -> None:
-    """Write the student as safetensors, id maps, config and model card, for use without dsomgnn; or check them."""
+    """Write the student as safetensors, id maps and model card.
+
+    For use without dsomgnn and without dgl. --check reads an export by numpy alone.
+    """
     if check is not None:
         if folder is not None:
             raise RecipeError(f"--check DIR takes at most a run beside it. {EXPORT}")

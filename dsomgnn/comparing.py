@@ -8,10 +8,10 @@ from typing import Any
 from rich.table import Table
 
 from dsomgnn.compare.groups import read_group
-from dsomgnn.compare.measure import measure
+from dsomgnn.compare.measure import OVER_SEEDS, measure
 from dsomgnn.compare.page import comparison_page
-from dsomgnn.compare.words import COLUMNS, METRICS, by_chance, figure, heading, row
-from dsomgnn.output import show, write_file, write_json
+from dsomgnn.compare.words import METRICS, by_chance, figure, heading, probability
+from dsomgnn.output import new_table, show, write_file, write_json
 
 RESAMPLES = 2000
 
@@ -63,21 +63,31 @@ def compare_command(
 
 def group_table(result: dict[str, Any]) -> Table:
     """The metrics of each group, and with several seeds their spread."""
-    table = Table(title="metrics", title_justify="left")
-    table.add_column("run")
+    table = new_table("metrics")
+    table.add_column("run", overflow="fold")
     for title in ("seeds", *METRICS.values()):
         table.add_column(title, justify="right", no_wrap=True)
     for group in result["groups"]:
-        table.add_row(group["name"], str(len(group["runs"])), *(figure(group, metric) for metric in METRICS))
+        figures = (figure(group, metric).replace(" ±", "\n±") for metric in METRICS)
+        table.add_row(group["name"], str(len(group["runs"])), *figures)
     return table
 
 
 def comparison_table(comparison: dict[str, Any]) -> Table:
-    """Every metric of all queries, and the MRR of each slice."""
-    table = Table(title=f"{comparison['other']} against {comparison['baseline']}", title_justify="left")
-    for place, title in enumerate(COLUMNS):
-        table.add_column(title, justify="right" if place else "left", no_wrap=place > 0)
+    """Every metric of all queries, and the MRR of each slice; the page and --json tell more of each."""
+    table = new_table(f"{comparison['other']} against {comparison['baseline']}: MRR by slice, 95 % intervals")
+    table.add_column("slice", overflow="fold")
+    for column in ("queries", "baseline", "change", "from", "to", "sign p", ""):
+        table.add_column(column, justify="right", no_wrap=True)
     for name, metrics in comparison["slices"].items():
         for metric in METRICS if name == "all" else ["mrr"]:
-            table.add_row(*row(name, metric, metrics[metric]))
+            table.add_row(f"all: {METRICS[metric]}" if name == "all" else name, *_cells(metrics[metric]))
+    if any(metrics["mrr"]["verdict"] == OVER_SEEDS for metrics in comparison["slices"].values()):
+        table.caption, table.caption_justify = f"* {OVER_SEEDS}, not over triples", "left"
     return table
+
+
+def _cells(found: dict[str, Any]) -> list[str]:
+    change = (f"{found[key]:+.4f}" for key in ("difference", "low", "high"))
+    verdict = "noise*" if found["verdict"] == OVER_SEEDS else found["verdict"]
+    return [f"{found['queries']:,}", f"{found['baseline']:.4f}", *change, probability(found["sign_p"]), verdict]

@@ -6,7 +6,6 @@ import io
 import json
 import re
 import time
-import warnings
 from pathlib import Path
 
 import numpy as np
@@ -32,11 +31,8 @@ def encode_command(target: str, source: str, encoder: str, out: Path | None) -> 
     path = out or dataset.folder / f"{_label(source)}-{_label(encoder.rstrip('/').rsplit('/', 1)[-1])}.npy"
     _refuse_loss(path, dataset.entities)
     started = time.monotonic()
-    with warnings.catch_warnings(record=True) as said, Counter(model.reads) as count:
-        warnings.simplefilter("always")
+    with Counter(model.reads) as count:
         encoded = encode(source, dataset.folder, source, dataset.entities, model, count)
-    for warning in said:
-        count.say(f"warning: {warning.message}", "yellow")
     write_features(path, [dataset.entities.ids[i] for i in encoded.entity], encoded.rows)
     print(_summary(encoded, model.reads, len(dataset.entities), time.monotonic() - started))
     print(f"{path}\n{path.with_suffix('.txt')}\n\nIn a recipe:\n{_recipe(path, source, dataset.folder, encoded)}")

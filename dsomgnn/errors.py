@@ -35,6 +35,10 @@ class CheckpointError(DsomError):
     exit_code = 5
 
 
+class DataWarning(UserWarning):
+    """A data set or a cache is not all that it should be, and work goes on; the command line says it in one line."""
+
+
 INTERRUPTED = 130
 
 

@@ -28,6 +28,7 @@ from dsomgnn.rank.metrics import mrr
 from dsomgnn.record import finished_record, same_teachers, start_record, teacher_key
 from dsomgnn.run import CHECKPOINT, Run, load_into
 from dsomgnn.settings import Training
+from dsomgnn.steps import plain_step, taught_step
 from dsomgnn.trackers import tracked, tracker_class
 
 LEAST_USE = 0.001  # of validation MRR: what a modality gives less than this is hardly used
@@ -131,11 +132,8 @@ def fit_epoch(
 ) -> dict[str, Any]:
     """One epoch of cross entropy and N3 without teachers."""
     started, total = time.monotonic(), torch.zeros((), device=device)
-    dtype = getattr(torch, settings.products)
     for batch in training.batches(settings.batch):
-        loss = model.loss(batch.to(device), settings.n3, dtype)
-        optimisers.step(loss)
-        total += loss.detach() * len(batch.row)
+        total += plain_step(model, batch.to(device), optimisers, settings) * len(batch.row)
     return {
         "loss": total.item() / training.num_triples,
         "rows_per_second": len(training) / (time.monotonic() - started),
@@ -182,9 +180,9 @@ def distil_epoch(
     """One epoch of distillation: a student step per batch; while the agent learns, a step of it `every` so many."""
     started, tally = time.monotonic(), Tally([t.name for t in distiller.teachers])
     for number, (batch, stage) in enumerate(distiller.epoch(size, epoch)):
-        step = distiller.step(batch, stage, measure=number % MEASURE_EVERY == 0)
-        optimisers.step(step.loss)
-        tally.add(step, lesson.give() if lesson and stage == LEARN and number % every == 0 else None)
+        taught_step(distiller, batch, stage, optimisers, tally, measure=number % MEASURE_EVERY == 0)
+        if lesson and stage == LEARN and number % every == 0:
+            tally.add_lesson(lesson.give())
     return {**tally.event(), "rows_per_second": len(distiller.training) / (time.monotonic() - started)}
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from dsomgnn.errors import DataError
 from dsomgnn.importing import import_dataset
 from dsomgnn.places import shipped
 
-Watch = Callable[[str], Report]  # from the name of a file to what is told of its download
+Watch = Callable[[str], AbstractContextManager[Report]]  # from the name of a file to what is told of its download
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Got:
     other: tuple[str, ...]
 
 
-def get_dataset(card: Card, to: Path, base: str | None = None, watch: Watch = lambda name: silent) -> Got:
+def get_dataset(card: Card, to: Path, base: str | None = None, watch: Watch = lambda name: nullcontext(silent)) -> Got:
     """Put the data set into `to/NAME`, from `base` (a URL or folder of copies), or from its public origin.
 
     What is there already is verified and left alone. Downloads that were cut are kept in `to/.NAME.part` and gone on
@@ -91,7 +92,8 @@ def _copied(card: Card, base: str, work: Path, watch: Watch) -> Path:
         addresses = [(root, end) for root in roots for end in ("", ".gz")]
         for root, end in addresses:
             try:
-                fetch(f"{root}/{name}{end}", work / f"{name}{end}", wanted, watch(name))
+                with watch(name) as report:
+                    fetch(f"{root}/{name}{end}", work / f"{name}{end}", wanted, report)
             except MissingError:
                 continue
             roots = [root]
@@ -110,7 +112,8 @@ def _converted(origin: Origin, work: Path, watch: Watch) -> Path:
     for part, sources in (("triples", origin.triples), ("naming", origin.naming)):
         (work / part).mkdir(parents=True, exist_ok=True)
         for name, source in sources.items():
-            fetch(source.url, work / part / name, source, watch(name))
+            with watch(name) as report:
+                fetch(source.url, work / part / name, source, report)
     made = work / "made"
     shutil.rmtree(made, ignore_errors=True)
     import_dataset(work / "triples", made)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import torch
 from torch import Tensor, nn
@@ -24,10 +24,12 @@ class Optimisers:
         if dense:
             self.parts.append(torch.optim.Adam(dense, lr=lr_dense))
 
-    def step(self, loss: Tensor) -> None:
+    def step(self, losses: Iterable[Tensor]) -> None:
+        """Move the parameters against the gradient of the losses' sum, each made after the one before is gone."""
         for part in self.parts:
             part.zero_grad()
-        loss.backward()
+        for loss in losses:
+            loss.backward()
         for part in self.parts:
             part.step()
 

@@ -93,7 +93,7 @@ def _epoch(phase: Phase, run: Run, seed: int, standing: Standing, best: States, 
     standing.epoch = epoch
     standing.seconds += time.monotonic() - started
     run.log({"event": "epoch", "phase": phase.name, "epoch": epoch, **event})
-    progress.epoch(epoch, {**event, "best": max(standing.best_mrr, 0.0)})
+    progress.epoch(epoch, event | ({"best": standing.best_mrr} if standing.best_epoch else {}))
     return best
 
 

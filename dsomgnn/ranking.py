@@ -106,7 +106,10 @@ def rank_run(
     ties: str | None = None,
     drop: Mapping[str, float] | None = None,
 ) -> dict[str, Any]:
-    """Filtered metrics of a run's models: {"split", "ties", "drop", "models": {name: {...}}}; see README for the keys.
+    """Filtered metrics of a run's models: {"split", "ties", "drop", "models": {name: {...}}}.
+
+    Of each model: "both", "head" and "tail" {"mrr", "mr", "hits@1", "hits@3", "hits@10", "n"} by what was asked for;
+    "slices", the same by name; "relations", {"mrr", "n"} by identifier; "ties", the MRR by each reading of them.
 
     `model`: student, teacher:NAME, ensemble, or all. `drop`: share of the entities, by modality, that lose it before
     teachers are ranked (a test of robustness). Raises CheckpointError, DataError, RecipeError.

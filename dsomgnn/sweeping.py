@@ -22,7 +22,7 @@ from rich.table import Table
 from dsomgnn.build import Job, build
 from dsomgnn.errors import INTERRUPTED, DsomError, RecipeError
 from dsomgnn.fit import fit, fit_teachers
-from dsomgnn.output import show
+from dsomgnn.output import new_table, show
 from dsomgnn.progress import Progress
 from dsomgnn.recipe import load_recipe
 from dsomgnn.record import teacher_key
@@ -171,7 +171,7 @@ def _write(study: Study, path: Path, changes: list[str]) -> None:
 def best_table(study: Study) -> Table:
     """The best trials with their settings."""
     ended, complete = study.ended(), study.complete()
-    table = Table(title=f"the best of {len(ended)} trials, {len(complete)} of them complete", title_justify="left")
+    table = new_table(f"the best of {len(ended)} trials, {len(complete)} of them complete")
     for title in ("trial", "valid MRR", *study.space):
         table.add_column(title, justify="right")
     for trial in complete[:SHOWN]:

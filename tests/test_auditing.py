@@ -16,7 +16,7 @@ def test_the_audit_of_the_shipped_data_set_fits_one_screen(call):
     assert lines[1] == "nothing found that changes the meaning of figures"
     assert len(lines) < 60
     assert max(map(len, lines)) <= 160
-    assert "visual_lite0_f16.npy   array" in reply.out
+    assert "visual_lite0_f16.npy  array" in reply.out
 
 
 def test_a_broken_data_set_exits_0_and_says_so_first(workshop: Path, call):

@@ -11,10 +11,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Literal, get_args, get_origin
 
+import numpy as np
 import pytest
 import torch
 from conftest import ROOT
 
+from dsomgnn.data import features
 from dsomgnn.recipe import load_recipe
 from dsomgnn.settings import AgentRecipe, Distill, Rank, Student, TeacherRecipe
 
@@ -42,6 +44,23 @@ def test_fit_without_a_terminal_writes_one_line_per_epoch_to_stderr(workshop: Pa
         *(["st", f"{i}/4"] for i in (1, 2, 3, 4)),
         *(["student", f"{i}/5"] for i in (1, 2, 3, 4, 5)),
     ]
+
+
+def test_a_warning_of_the_data_is_one_plain_line(workshop: Path, call, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(features, "FEW", 3)
+    np.save(workshop / "tiny" / "x.npy", np.ones((6, 2), dtype=np.float32))
+    words = [f"features.text.{change}" for change in ("source=x.npy", "encoder=array")]
+    reply = call("check", "tiny.toml", *(word for change in words for word in ("--set", change)))
+    told = [line for line in reply.err.splitlines() if "one and the same vector" in line]
+    assert [line.partition("x.npy: 6 of 6 ")[0] for line in told] == ["warning: tiny/"]
+    assert ".py" not in reply.err
+
+
+def test_every_command_says_what_it_is_for_in_one_whole_line_of_80_columns(call, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    for group in ([], ["data"], ["recipes"]):
+        listed = call(*group, "--help").out.partition("Commands:\n")[2].partition("\n\n")[0]
+        assert [line for line in listed.splitlines() if not line.endswith(".")] == []
 
 
 def test_a_finished_run_holds_these_files_and_no_other(trained: Path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
@@ -12,8 +13,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from conftest import write_workshop
+from rich.console import Console
 
-from dsomgnn.comparing import compare_runs
+from dsomgnn.comparing import compare_runs, comparison_table, group_table
 from dsomgnn.fit import fit_recipe
 from dsomgnn.ranking import rank_run
 
@@ -56,6 +58,15 @@ def seeds(workshop: Path, fitted: Path) -> Path:
     for run in fitted.glob("*-?"):
         shutil.copytree(run, workshop / run.name)
     return workshop
+
+
+def test_a_comparison_fits_80_columns_with_every_figure_whole(files: Path):
+    result = compare_runs(["base.tsv", "better.tsv"], resamples=200)
+    shown = io.StringIO()
+    Console(file=shown, width=80).print(group_table(result), comparison_table(result["comparisons"][0]))
+    assert "…" not in shown.getvalue()
+    [row] = [line.split() for line in shown.getvalue().splitlines() if line.startswith("all: MRR")]
+    assert (row[:4], len(row), row[-1]) == (["all:", "MRR", "60", "0.3750"], 9, "better")
 
 
 def test_words_say_better_worse_noise_and_the_same(files: Path, call):

@@ -1,4 +1,4 @@
-"""Counting on stderr: a plain line now and then without a terminal, a bar on one."""
+"""Counting items or bytes on stderr: a plain line now and then without a terminal, a bar on one."""
 
 from __future__ import annotations
 
@@ -34,6 +34,14 @@ def test_without_a_terminal_a_line_comes_now_and_then(clock, capsys):
         "texts 600/1,000  left 16 s",
         "texts 900/1,000  left 4 s",
     ]
+
+
+def test_bytes_are_told_in_megabytes_with_or_without_a_known_total(clock, capsys):
+    with Counter("a.txt", of_bytes=True) as count:
+        for done, total in ((5_000_000, None), (10_000_000, 40_000_000)):
+            clock(10)
+            count(done, total)
+    assert capsys.readouterr().err.splitlines() == ["a.txt 5 MB", "a.txt 10/40 MB  left 60 s"]
 
 
 def test_what_is_over_in_a_moment_says_nothing(clock, capsys):

@@ -28,7 +28,9 @@ WORDS = ["--dataset", "tiny", "--variants", "baseline", "all teachers", "--seeds
 
 
 def call(folder: Path, *words: str) -> int:
-    return main(words=[*words, *(str(w) for w in ("--suites", folder / "s.toml", "--out", folder, "--runs", folder / "r"))])
+    return main(
+        words=[*words, *(str(w) for w in ("--suites", folder / "s.toml", "--out", folder, "--runs", folder / "r"))]
+    )
 
 
 @pytest.fixture(scope="module")

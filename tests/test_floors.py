@@ -16,12 +16,12 @@ from dsomgnn import errors
 
 FLOORS = [
     "errors _dgl",
-    "counter meter output page places toml_lines settings recipe registry data",
+    "counter output page places toml_lines settings recipe registry data",
     "layer processor sampling neighbourhood batches",
     "models",
     "distill rank",
     "run build optimise progress choices phase contract record trackers",
-    "evaluate chosen",
+    "evaluate chosen steps",
     "fit ranking check",
     "predict",
     "explain export",
@@ -32,7 +32,7 @@ FLOORS = [
     "getting",
     "catalog",
     "commands doctor",
-    "cli_data cli_model cli_tools",
+    "cli_data cli_model cli_recipes cli_tools",
     "cli",
     "__main__",
 ]

@@ -29,7 +29,7 @@ def test_the_first_step_moves_tables_by_lr_and_the_rest_by_lr_dense():
     """Adagrad's and Adam's first steps are lr times the gradient's sign."""
     toy, optimisers = made()
     table, weight = toy.table.detach().clone(), toy.dense.weight.detach().clone()
-    optimisers.step(toy())
+    optimisers.step([toy()])
     assert torch.allclose(toy.table, table - 0.1 * toy.table.grad.sign(), atol=1e-6)
     assert torch.allclose(toy.dense.weight, weight - 0.01 * toy.dense.weight.grad.sign(), atol=1e-6)
 
@@ -41,7 +41,7 @@ def test_the_second_step_of_adagrad_by_hand():
     for _ in range(2):  # loss = sum of squares, entry (0, 1) starts at 1
         seen += (2 * x) ** 2
         x -= 0.1 * 2 * x / seen**0.5
-        optimisers.step(toy())
+        optimisers.step([toy()])
     assert toy.table[0, 1].item() == pytest.approx(x, rel=1e-6)
 
 
@@ -49,7 +49,7 @@ def test_gradients_do_not_pile_up_from_step_to_step():
     toy, optimisers = made(dense=False)
     for _ in range(3):
         table = toy.table.detach().clone()
-        optimisers.step(toy())
+        optimisers.step([toy()])
     assert torch.allclose(toy.table.grad, 2 * table)
 
 
@@ -57,13 +57,13 @@ def test_gradients_do_not_pile_up_from_step_to_step():
 def test_restored_optimisers_take_exactly_the_steps_that_the_first_would_have_taken(dense: bool):
     toy, optimisers = made(dense)
     for _ in range(3):
-        optimisers.step(toy())
+        optimisers.step([toy()])
     other, restored = made(dense)
     other.load_state_dict(toy.state_dict())
     restored.load({name: value.clone() for name, value in optimisers.state().items()})
     for _ in range(3):
-        optimisers.step(toy())
-        restored.step(other())
+        optimisers.step([toy()])
+        restored.step([other()])
     assert all(torch.equal(a, b) for a, b in zip(toy.parameters(), other.parameters(), strict=True))
 
 

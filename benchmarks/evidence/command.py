@@ -12,7 +12,7 @@ from dsomgnn.output import write_file, write_json
 from evidence.plan import HERE, MAIN, Suite, pairs, suites, trials, variants
 from evidence.records import RUN, Records, folders
 from evidence.render import figures, markdown
-from evidence.runs import Failed, paired_test, run
+from evidence.runs import CommandError, paired_test, run
 
 
 def main(description: str | None = None, words: Sequence[str] | None = None) -> int:
@@ -25,7 +25,7 @@ def main(description: str | None = None, words: Sequence[str] | None = None) -> 
             measure(known[name], Records.read(_file(options, name)), options)
         if options.render or options.json:
             _render(known, options)
-    except (DsomError, Failed) as error:
+    except (DsomError, CommandError) as error:
         print(f"error: {error}", file=sys.stderr)
         return getattr(error, "exit_code", 1)
     return 0
@@ -36,11 +36,11 @@ def _parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--dataset", nargs="+", default=[], metavar="NAME")
     parser.add_argument("--suites", type=Path, default=HERE / "evidence.toml", help="[default: %(default)s]")
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--ranks", type=int, nargs="+", help="of the student [default: the headline's, in evidence.toml]")
+    parser.add_argument("--ranks", type=int, nargs="+", help="of the student [default: the headline's]")
     chosen = parser.add_mutually_exclusive_group()
     chosen.add_argument("--variants", nargs="+", default=list(MAIN), metavar="NAME", help="[default: %(default)s]")
     chosen.add_argument("--controls", action="store_true", help="every variant")
-    parser.add_argument("--runs", type=Path, default=Path("runs/evidence"), help="where runs lie [default: %(default)s]")
+    parser.add_argument("--runs", type=Path, default=Path("runs/evidence"), help="[default: %(default)s]")
     parser.add_argument("--out", type=Path, default=HERE, help="where results/ and EVIDENCE.md go")
     parser.add_argument("--plan", action="store_true", help="only say what would be run")
     parser.add_argument("--render", action="store_true", help="write EVIDENCE.md")

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tomllib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from dsomgnn.recipe import tomllib  # tomli, before Python 3.11
+
 HERE = Path(__file__).parent.parent
 BASELINE, ALL, AGENT = "baseline", "all teachers", "agent"
 MAIN = (BASELINE, ALL, AGENT)
+Side = tuple[str, int]  # variant, rank
 KEPT = (0.8, 0.6, 0.4, 0.2)
 
 
@@ -54,7 +56,9 @@ class Trial:
     def folder(self) -> str:
         """The name of its run: another one for other settings."""
         digest = hashlib.sha256(json.dumps(self.key, sort_keys=True).encode()).hexdigest()[:8]
-        return f"{self.suite.dataset}/{self.variant.replace(' ', '_').replace(',', '')}-{self.rank}-{self.seed}-{digest}"
+        return (
+            f"{self.suite.dataset}/{self.variant.replace(' ', '_').replace(',', '')}-{self.rank}-{self.seed}-{digest}"
+        )
 
 
 def suites(file: Path) -> dict[str, Suite]:
@@ -97,7 +101,7 @@ def trials(suite: Suite, names: Sequence[str], ranks: Sequence[int], seeds: int)
                 yield Trial(suite, name, rank, seed, (*settings[name], *of_rank))
 
 
-def pairs(suite: Suite, names: Sequence[str], ranks: Sequence[int]) -> Iterator[tuple[tuple[str, int], tuple[str, int]]]:
+def pairs(suite: Suite, names: Sequence[str], ranks: Sequence[int]) -> Iterator[tuple[Side, Side]]:
     """What is compared with what, as (variant, rank): all with the baseline of their rank, and what else is claimed."""
     for rank in ranks:
         yield from (((BASELINE, rank), (name, rank)) for name in names if name != BASELINE)

@@ -16,17 +16,21 @@ Made by `python benchmarks/evidence.py --render` from the lines in `results/`, o
 Models are selected on validation data; the figures are of the test split, filtered, both directions, ties realistic,
 MRR and Hits times 100: mean over seeds, and the standard deviation of MRR. *Gain* is against the baseline, the same
 student without teachers, tuned apart, of the same rank and with the same seeds; its interval (95 %) and p come from a
-paired bootstrap over test triples of the means over seeds, and in brackets stands Student's t interval over the pairs of
-seeds. *Unseen*: MRR on the test queries with an entity that training never saw."""
+paired bootstrap over test triples of the means over seeds, and in brackets stands Student's t interval over the pairs
+of seeds. *Unseen*: MRR on the test queries with an entity that training never saw."""
 COLUMNS = "variant | rank | seeds | valid MRR | test MRR | sd | Hits@1 | Hits@10 | gain | p | unseen | s"
 
 
 def markdown(records: dict[str, Records], suites: dict[str, Suite]) -> str:
-    return "\n\n".join([INTRO, *(section(records[name], suites[name]) for name in suites if records[name].lines)]) + "\n"
+    return (
+        "\n\n".join([INTRO, *(section(records[name], suites[name]) for name in suites if records[name].lines)]) + "\n"
+    )
 
 
 def section(records: Records, suite: Suite) -> str:
-    kinds = sorted(dict.fromkeys((r["variant"], r["rank"]) for r in records.lines if r["kind"] == RUN), key=_order(suite))
+    kinds = sorted(
+        dict.fromkeys((r["variant"], r["rank"]) for r in records.lines if r["kind"] == RUN), key=_order(suite)
+    )
     rows = [_row(records, *kind) for kind in kinds]
     head = [f"| {COLUMNS} |", "|" + "---|" * (COLUMNS.count("|") + 1)]
     return "\n".join([f"## {suite.dataset}", "", _about(records, suite), "", *head, *rows, *_tests(records, suite)])
@@ -51,11 +55,17 @@ def _order(suite: Suite):
 
 def _about(records: Records, suite: Suite) -> str:
     last = [line for line in records.lines if line["kind"] == RUN][-1]
-    used = [f"{name} ({share:.0%} of entities)" for r in records.lines for name, share in (r.get("modalities") or {}).items()]
+    used = [
+        f"{name} ({share:.0%} of entities)"
+        for r in records.lines
+        for name, share in (r.get("modalities") or {}).items()
+    ]
     teachers = ", ".join(f"{name} {100 * own['mrr']:.1f}" for name, own in _teachers(records, suite).items())
-    made = f"{last['device']}, {last['threads']} threads, torch {last['torch']}, commit {last['commit'][:8]} (the last run's)"
+    made = (
+        f"{last['device']}, {last['threads']} threads, torch {last['torch']}, commit {(last['commit'] or 'none')[:8]}"
+    )
     modalities = ", ".join(dict.fromkeys(used)) or "none"
-    return f"Modalities: {modalities}. Test MRR of the teachers (seed 0): {teachers}. {made}."
+    return f"Modalities: {modalities}. Test MRR of the teachers (first seed): {teachers}. The last run: {made}."
 
 
 def _teachers(records: Records, suite: Suite) -> dict[str, Any]:
@@ -110,6 +120,10 @@ def _tests(records: Records, suite: Suite) -> list[str]:
         if line["kind"] != RUN and (one[0] != BASELINE or one[1] != other[1]):
             current = records.test(tuple(one), tuple(other))
             if current is line:
-                gain = _gain(line["slices"]["all"])
-                found.append(f"- {other[0]} (rank {other[1]}) against {one[0]} (rank {one[1]}): {gain}, p {line['slices']['all']['p']:.3f}")
+                gain, p = _gain(line["slices"]["all"]), line["slices"]["all"]["p"]
+                found.append(f"- {_side(other)} against {_side(one)}: {gain}, p {p:.3f}")
     return ["", *found] if found else []
+
+
+def _side(side: Sequence[Any]) -> str:
+    return f"{side[0]} (rank {side[1]})"

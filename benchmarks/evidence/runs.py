@@ -14,19 +14,19 @@ from evidence.records import RUN, TEST
 UNSEEN = "an entity unseen"
 
 
-class Failed(Exception):
+class CommandError(Exception):
     """A command that ended with an error; the message is its own."""
 
 
 def dsomgnn(*words: str) -> str:
     done = subprocess.run([sys.executable, "-m", "dsomgnn", *words], capture_output=True, text=True)
     if done.returncode:
-        raise Failed(f"dsomgnn {' '.join(words)}\n{done.stderr[-2000:]}")
+        raise CommandError(f"dsomgnn {' '.join(words)}\n{done.stderr[-2000:]}")
     return done.stdout
 
 
 def run(trial: Trial, runs: Path) -> dict[str, Any]:
-    """The line of a trial, whose run lies under `runs`; raises Failed."""
+    """The line of a trial, whose run lies under `runs`; raises CommandError."""
     folder = runs / trial.folder
     if not (folder / "record.json").exists():
         _fit(trial, folder, runs)
@@ -43,7 +43,7 @@ def _fit(trial: Trial, folder: Path, runs: Path) -> None:
         try:
             dsomgnn(*words, "--teachers", str(other))
             return
-        except Failed as error:
+        except CommandError as error:
             if "error: --teachers" not in str(error):
                 raise
     dsomgnn(*words)
@@ -94,7 +94,7 @@ def _unseen(model: dict[str, Any]) -> dict[str, float] | None:
 
 
 def paired_test(one: list[dict[str, Any]], other: list[dict[str, Any]], runs: Path) -> dict[str, Any]:
-    """The line of a paired test between the runs of two variants, with the same seeds; raises Failed."""
+    """The line of a paired test between the runs of two variants, with the same seeds; raises CommandError."""
     sides = [",".join(str(runs / line["run"]) for line in side) for side in (one, other)]
     compared = json.loads(dsomgnn("compare", *sides, "--json", "-"))
     comparison = compared["comparisons"][0]

@@ -16,7 +16,7 @@ from dsomgnn.data.answers import Answers
 from dsomgnn.data.mkg import MKG
 from dsomgnn.data.triples import Dataset, Vocabulary
 from dsomgnn.distill.agent import FixedChoice
-from dsomgnn.distill.distiller import Distiller
+from dsomgnn.distill.distiller import TAUGHT, Distiller
 from dsomgnn.distill.losses import LossWeights
 from dsomgnn.distill.state import StateBuilder, TeacherCache
 from dsomgnn.distill.teachers import FrozenTeacher, freeze
@@ -25,6 +25,7 @@ from dsomgnn.fit import MEASURE_EVERY, optimisers_of
 from dsomgnn.models.model import Model
 from dsomgnn.neighbourhood import Neighbours
 from dsomgnn.settings import Recipe
+from dsomgnn.steps import plain_step, taught_step
 from speed.work import Done, Work
 
 CPU = torch.device("cpu")
@@ -32,14 +33,14 @@ CPU = torch.device("cpu")
 
 def train(work: Work, dtype: str) -> Iterator[Done | None]:
     """Whole steps of a student alone: merged queries, loss, backward, N3, optimiser."""
-    job = _job(work)
+    job = _job(work, dtype)
     student, settings = make_student(job), job.recipe.student
     optimisers, order = optimisers_of(student, settings), _batches(job.training, work.sizes.batch)
     yield None
     while True:
         rows = 0
         for batch in islice(order, work.sizes.steps):
-            optimisers.step(student.loss(batch, settings.n3, getattr(torch, dtype)))
+            plain_step(student, batch, optimisers, settings)
             rows += len(batch.queries)
         yield Done(rows)
 
@@ -55,9 +56,7 @@ def distil(work: Work, dtype: str) -> Iterator[Done | None]:
     while True:
         rows = 0
         for batch in islice(order, MEASURE_EVERY):
-            step = distiller.step(batch, measure=next(number) % MEASURE_EVERY == 0)
-            optimisers.step(step.loss)
-            tally.add(step, None)
+            taught_step(distiller, batch, TAUGHT, optimisers, tally, measure=next(number) % MEASURE_EVERY == 0)
             rows += len(batch.queries)
         yield Done(rows)
 
@@ -71,13 +70,13 @@ def rank(work: Work) -> Iterator[Done | None]:
         yield Done(len(ranks.pessimistic), mrr=ranks.pessimistic.reciprocal().mean().item())
 
 
-def _job(work: Work) -> Job:
+def _job(work: Work, dtype: str = "float32") -> Job:
     prepare_torch(CPU, work.sizes.threads)
     torch.manual_seed(0)
     recipe = Recipe.model_validate(
         {
             "data": {"name": work.name},
-            "student": {"rank": work.sizes.rank, "batch": work.sizes.batch},
+            "student": {"rank": work.sizes.rank, "batch": work.sizes.batch, "products": dtype},
             "distill": {"policy": "none"},
         }
     )

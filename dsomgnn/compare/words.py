@@ -1,4 +1,4 @@
-"""How the figures of a comparison are set: the same on a terminal and in HTML."""
+"""How the figures of a comparison are set, on a terminal and in HTML."""
 
 from __future__ import annotations
 

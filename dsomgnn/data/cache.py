@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 from safetensors.numpy import load, save
 
+from dsomgnn.errors import DataWarning
+
 SUFFIX = ".safetensors"
 
 
@@ -54,7 +56,8 @@ class Cache:
             write_atomic({self.folder / f"{hashlib.sha256(content).hexdigest()}{SUFFIX}": content})
         except OSError as error:
             self.writable = False
-            warnings.warn(f"{self.folder}: features are not kept for the next run: {error.strerror}", stacklevel=2)
+            told = f"{self.folder}: features are not kept for the next run: {error.strerror}"
+            warnings.warn(told, DataWarning, stacklevel=2)
 
 
 def cache_root() -> Path:
@@ -81,7 +84,7 @@ def _shard(path: Path) -> Iterator[tuple[bytes, np.ndarray]]:
     try:
         content = path.read_bytes()
         if hashlib.sha256(content).hexdigest() != path.stem:
-            warnings.warn(f"{path}: damaged; what it held is encoded again", stacklevel=3)
+            warnings.warn(f"{path}: damaged; what it held is encoded again", DataWarning, stacklevel=3)
             path.unlink(missing_ok=True)
             return
     except OSError:  # another process removed it, or it is not ours to read

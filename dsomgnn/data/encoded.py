@@ -16,7 +16,7 @@ from dsomgnn.data.item_encoder import ItemEncoder, Report, encode_items, silent
 from dsomgnn.data.pictures import find_pictures
 from dsomgnn.data.text_models import text_encoder
 from dsomgnn.data.triples import Vocabulary
-from dsomgnn.errors import DataError
+from dsomgnn.errors import DataError, DataWarning
 
 CPU = torch.device("cpu")
 
@@ -65,9 +65,8 @@ def encode(
     entity, items = _items(folder, source, entities, encoder)
     result = encode_items(encoder, items, report)
     if result.broken:
-        warnings.warn(
-            f"{name}: {len(result.broken)} pictures cannot be read, the first: {result.broken[0]}", stacklevel=2
-        )
+        told = f"{name}: {len(result.broken)} pictures cannot be read, the first: {result.broken[0]}"
+        warnings.warn(told, DataWarning, stacklevel=2)
     if not len(result.rows):
         raise DataError(f"{folder / source}: no {encoder.reads.removesuffix('s')} can be read")
     return Encoded(*_means(entity[result.kept], result.rows), len(items), result.fresh)

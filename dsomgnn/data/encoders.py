@@ -27,7 +27,8 @@ def text_feature(name: str, folder: Path, source: str, dim: int, entities: Vocab
         raise DataError(f"{folder / source}: no words to tell entities apart ({error})") from None
     size = max(1, min(dim, table.shape[1] - 1, table.shape[0] - 1))
     if table.shape[1] > size:
-        table = TruncatedSVD(size, random_state=seed).fit_transform(table)
+        with np.errstate(invalid="ignore"):  # a share of no variance at all, of which nothing is asked
+            table = TruncatedSVD(size, random_state=seed).fit_transform(table)
     else:
         table = table.toarray()
     return placed(name, unit_rows(table), entity, len(entities))

@@ -16,7 +16,7 @@ from dsomgnn.data.array_order import row_entities
 from dsomgnn.data.arrays import read_array
 from dsomgnn.data.tables import require_file
 from dsomgnn.data.triples import Vocabulary
-from dsomgnn.errors import DataError
+from dsomgnn.errors import DataError, DataWarning
 
 FILLED = 0.05  # a vector that more than this share of the entities, and more than FEW, have in common was filled in
 FEW = 10
@@ -113,5 +113,6 @@ def _warn_of_one_vector(path: Path, rows: np.ndarray, num_entities: int) -> None
         warnings.warn(
             f"{path}: {most:,} of {num_entities:,} entities have one and the same vector, as if filled in for what is "
             "missing; they count as having it (rows of zeros would count as missing)",
+            DataWarning,
             stacklevel=2,
         )

@@ -16,7 +16,7 @@ from dsomgnn.distill.losses import LossWeights
 from dsomgnn.distill.policy import merged_weights
 from dsomgnn.distill.state import StateBuilder
 from dsomgnn.distill.teachers import FrozenTeacher
-from dsomgnn.models.model import Model
+from dsomgnn.models.model import Model, Reading
 from dsomgnn.neighbourhood import Neighbourhood, Neighbours
 
 
@@ -24,17 +24,21 @@ from dsomgnn.neighbourhood import Neighbourhood, Neighbours
 class View:
     """The student on one batch: everything both steps read.
 
-    `near` is M, the targets included; `around` does not tell them. `logits` (B, N) float32 carry no gradient.
+    `near` is M, the targets included; `around` does not tell them. `factors` are `query` (B, d) and the entities (N, d)
+    in the number format of the products, `logits` (B, N) their product; neither carries a gradient.
     """
 
     batch: Batch
     around: Neighbourhood
     near: Neighbourhood
-    table: Tensor
-    head: Tensor
-    relation: Tensor
+    seen: Reading
     query: Tensor
+    factors: tuple[Tensor, Tensor]
     logits: Tensor
+
+    @property
+    def table(self) -> Tensor:
+        return self.seen.table
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,7 @@ class Distiller:
     ):
         self.student, self.teachers, self.training = student, list(teachers), training
         self.known, self.neighbours, self.states, self.choice = known, neighbours, states, choice
+        self.low = [teacher.multiplied_in(dtype) for teacher in teachers]
         self.weights, self.n3, self.stages, self.held, self.dtype = weights, n3, stages, held, dtype
         self.row_of = torch.repeat_interleave(torch.arange(len(training)), training.indptr.diff())
 
@@ -110,14 +115,14 @@ class Distiller:
 
     def view(self, batch: Batch) -> View:
         student = self.student
-        table = student.candidates()
+        device = student.relation.device
         around = self.neighbours.around(batch.queries, batch.row, batch.target)
-        near = around.with_targets(batch.row, batch.target, len(table)).to(table.device)
-        batch = batch.to(table.device)
-        head, relation = table[batch.queries[:, 0]], student.relation[batch.queries[:, 1]]
-        query = student.score.query(head, relation)
-        logits = student.score.logits(query.detach().to(self.dtype), table.detach().to(self.dtype)).to(table.dtype)
-        return View(batch, around.to(table.device), near, table, head, relation, query, logits)
+        seen = student.read(batch.to(device))
+        table, query = seen.table, student.score.query(seen.head, seen.relation)
+        near = around.with_targets(batch.row, batch.target, len(table))
+        factors = query.detach().to(self.dtype), table.detach().to(self.dtype)
+        logits = student.score.logits(*factors)
+        return View(batch.to(device), around.to(device), near.to(device), seen, query, factors, logits)
 
     def step(self, batch: Batch, stage: str = TAUGHT, measure: bool = True) -> Step:
         """The student's loss: cross entropy + gamma L_nd + N3, means over the batch's triples.
@@ -127,11 +132,12 @@ class Distiller:
         view = self.view(batch)
         action = self._actions(view, stage)
         weight, number = merged_weights(action, view.batch.row, len(view.query))
-        soft = mean_soft_labels(self.teachers, view.batch, weight, self.weights.tau, self.dtype)
+        soft = mean_soft_labels(self.low, view.batch, weight, self.weights.tau, self.dtype)
+        scores = view.factors, view.logits
         loss, fit, taught = taught_cross_entropy(
-            view.query, view.table, view.logits, view.batch, soft, view.near, number, self.weights, measure, self.dtype
+            view.query, view.table, *scores, view.batch, soft, view.near, number, self.weights, measure
         )
-        rest = self.n3 * self.student.regulariser(view.table, view.head, view.relation, view.batch)
+        rest = self.n3 * self.student.regulariser(view.seen, view.batch)
         return Step(loss + rest, fit, taught, action)
 
     def _actions(self, view: View, stage: str) -> Tensor:
@@ -152,12 +158,13 @@ class Distiller:
 
     def state(self, view: View, row: Tensor | None = None, position: Tensor | None = None) -> Tensor:
         """States of the batch's triples, or of those given by row and position in training order."""
-        lse = view.logits.logsumexp(1)
-        state = self.states.of(view.batch, view.around, view.query, view.relation, view.table, view.logits, lse)
+        logits = view.logits.to(view.table.dtype)
+        lse = logits.logsumexp(1)
+        state = self.states.of(view.batch, view.around, view.query, view.seen.relation, view.table, logits, lse)
         if row is None or position is None:
             row, position = view.batch.row, view.batch.position
         target = self.training.target[position.cpu()].to(row.device)
-        return self.states.per_triple(state, row, position, view.logits[row, target] - lse[row])
+        return self.states.per_triple(state, row, position, logits[row, target] - lse[row])
 
     def open(self, batch: Batch) -> Batch:
         """The batch without held-back triples."""

@@ -1,53 +1,67 @@
 """Cross entropy and decoupled distillation in one pass, with a hand-written backward.
 
 Equal to `cross_entropy` plus gamma times `losses.distillation`, without (B, N) masks, K teacher tensors or a graph:
-one buffer of soft labels, one of student scores that becomes the gradient. Per row only sums are kept; neighbours are
-gathered, set to zero, and mended at the end. Mass outside the neighbourhood is summed directly: as 1 - m it would be
-lost to rounding where a teacher is confident.
+one buffer of soft labels, one of student scores that becomes the gradient. Neighbours are taken out of both before a
+softmax over the rest: mass outside the neighbourhood, as 1 - m, would be lost to rounding where a teacher is confident.
+What goes over all entities goes block by block of rows, so that it stays in cache from one operation to the next.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
 
 from dsomgnn.batches import Batch
-from dsomgnn.distill.losses import LossWeights
+from dsomgnn.distill.losses import EMPTY, LossWeights
 from dsomgnn.distill.teachers import FrozenTeacher
 from dsomgnn.neighbourhood import Neighbourhood
 
-ROWS = 64  # of a pass that needs a temporary: it stays in cache
+CACHED = 2**19  # scores of a block
+
+
+def blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
+    """The tensors' rows, in step; on a GPU all at once."""
+    rows = len(tensors[0]) if tensors[0].is_cuda else CACHED // tensors[0].shape[1]
+    return zip(*(tensor.split(max(1, rows)) for tensor in tensors), strict=True)
 
 
 @torch.no_grad()
 def mean_soft_labels(
     teachers: Sequence[FrozenTeacher], batch: Batch, weights: Tensor, tau: float, dtype: torch.dtype = torch.float32
 ) -> Tensor:
-    """Soft labels (B, N): sum over teachers of weights (B, K) times softmax(logits / (temperature tau)).
+    """Soft labels (B, N) in `dtype`: sum over teachers of weights (B, K) times softmax(logits / (temperature tau)).
 
     A teacher is multiplied only for the rows that chose it, in `dtype`.
     """
     mean: Tensor | None = None
-    for teacher, weight in zip(teachers, weights.unbind(1), strict=True):
+    for teacher, weight in zip(teachers, weights.to(dtype).unbind(1), strict=True):
         rows = torch.nonzero(weight)[:, 0]
-        whole = len(rows) == len(weight)
+        if not len(rows):
+            continue
+        scores = teacher.logits(batch.queries[rows], batch.index[rows], dtype, teacher.temperature * tau)
+        if mean is None and len(rows) == len(weight):
+            for s, w in blocks(scores, weight[:, None]):
+                torch.softmax(s, 1, out=s).mul_(w)
+            mean = scores
+            continue
         if mean is None:
-            mean = weight.new_zeros(len(weight), len(teacher.entities))
-        if len(rows):
-            heat = teacher.temperature * tau
-            scores = teacher.logits(batch.queries[rows], batch.index[rows], dtype).div_(heat)
-            torch.softmax(scores, 1, out=scores).mul_(weight[rows, None].to(dtype))
-            mean = mean.add_(scores) if whole else mean.index_add_(0, rows, scores.float())
-    assert mean is not None
-    return mean
+            mean = scores.new_zeros(len(weight), scores.shape[1])
+        for s, w, at in blocks(scores, weight[rows, None], rows):
+            torch.softmax(s, 1, out=s)
+            if len(rows) == len(weight):
+                mean[at[0] : at[-1] + 1].addcmul_(s, w)
+            else:
+                mean.index_add_(0, at, s.mul_(w))
+    return weights.new_zeros(len(weights), len(teachers[0].entities), dtype=dtype) if mean is None else mean
 
 
 class _Taught(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, query, table, scores, row, target, soft, near_row, near_node, number, weights, measure, dtype):
+    def forward(ctx, query, table, factors, scores, row, target, soft, near_row, near_node, number, weights, measure):
         total, rows = len(row), len(query)
+        full = torch.promote_types(scores.dtype, torch.float32)
         tau, alpha, beta = weights.tau, weights.alpha, weights.beta
         if not weights.split:
             near_row, near_node, alpha, beta = near_row[:0], near_node[:0], 0.0, 1.0
@@ -56,23 +70,22 @@ class _Taught(torch.autograd.Function):
         def per_row(values: Tensor) -> Tensor:
             return values.new_zeros(rows).index_add_(0, near_row, values)
 
-        count = torch.bincount(row, minlength=rows).to(scores.dtype)
-        p_in, s_in = soft[near_row, near_node], scores[near_row, near_node] / tau
+        hard, lse = (None, None) if tau == 1 else _softmax(scores)
+        right = scores[row, target].to(full)
+        p_in, s_in = soft[near_row, near_node].to(full), scores[near_row, near_node].to(full) / tau
         soft[near_row, near_node] = 0
-        p_out, m_p = soft.sum(1), per_row(p_in)
-        crossed = _outside(soft, scores, tau) if measure else torch.full_like(p_out, torch.nan)
-
-        right, top = scores[row, target], scores.amax(1)
-        hard = None if tau == 1 else scores.softmax(1)
-        u = torch.softmax(scores.div_(tau) if tau != 1 else scores, 1, out=scores)
-        hot = top / tau - u.amax(1).log()
-        lse = hot if hard is None else top - hard.amax(1).log()
-        fit = ((count * lse).sum() - right.sum()) / total
+        scores[near_row, near_node] = EMPTY
+        lse_out, p_out, crossed = _outside(scores, soft, tau, measure)
+        most = s_in.new_full((rows,), EMPTY).scatter_reduce_(0, near_row, s_in, "amax").maximum(lse_out)
+        e_in, e_out = per_row((s_in - most[near_row]).exp()), (lse_out - most).exp()
+        hot = most + (e_in + e_out).log()
+        m_u, u_out, m_p = e_in / (e_in + e_out), e_out / (e_in + e_out), per_row(p_in)
         log_u_in = s_in - hot[near_row]
         u_in = log_u_in.exp()
-        u[near_row, near_node] = 0
-        u_out, m_u = u.sum(1), per_row(u_in)
 
+        count = torch.bincount(row, minlength=rows).to(full)
+        lse = hot if lse is None else lse
+        fit = ((count * lse).sum() - right.sum()) / total
         inner = per_row(torch.xlogy(p_in, p_in) - p_in * log_u_in)
         kl_in = _ratio(inner, m_p) + _log_ratio(m_u, m_p)
         kl_out = _ratio(crossed + hot * p_out, p_out) + _log_ratio(u_out, p_out)
@@ -81,33 +94,53 @@ class _Taught(torch.autograd.Function):
         taught = weights.gamma * (each * number).sum() / total
 
         scale = weights.gamma * tau * number / total
-        shift = binary * (m_u - m_p)
-        from_u, from_p = scale * _ratio(beta - shift, u_out), scale * _ratio(beta * torch.ones_like(p_out), p_out)
+        shift, one = binary * (m_u - m_p), torch.ones_like(m_p)
+        from_u, from_p = scale * (beta * (p_out > 0) - shift), scale * _ratio(beta * one, p_out)
         mend = scale[near_row] * (
-            u_in * _ratio(alpha + shift, m_u)[near_row] - alpha * p_in * _ratio(torch.ones_like(m_p), m_p)[near_row]
+            u_in * _ratio(alpha + shift, m_u)[near_row] - alpha * p_in * _ratio(one, m_p)[near_row]
         )
         if hard is None:
-            from_u = from_u + count / total
+            from_u = from_u + u_out * count / total
             mend = mend + u_in * (count / total)[near_row]
-        gradient = u.mul_(from_u[:, None]).sub_(soft.mul_(from_p[:, None]))
-        gradient[near_row, near_node] = mend
+        for u, p, a, b in blocks(scores, soft, *(x[:, None].to(scores.dtype) for x in (from_u, from_p))):
+            u.mul_(a).addcmul_(p, b, value=-1)
+        gradient = scores
+        gradient[near_row, near_node] = mend.to(gradient.dtype)
         if hard is not None:
             gradient.add_(hard.mul_(count[:, None] / total))
-        gradient.index_put_((row, target), scores.new_full((), -1 / total), accumulate=True)
-        ctx.save_for_backward(gradient.to(dtype), query.to(dtype), table.to(dtype))
+        gradient.index_put_((row, target), gradient.new_full((), -1 / total), accumulate=True)
+        ctx.save_for_backward(gradient, *factors)
         return fit + taught, fit, taught
 
     @staticmethod
     def backward(ctx, upstream, *_):
         gradient, query, table = ctx.saved_tensors
-        to_query, to_table = gradient @ table, gradient.T @ query
-        return (to_query.to(upstream.dtype) * upstream, to_table.to(upstream.dtype) * upstream, *[None] * 10)
+        to_query = (gradient @ table).to(upstream.dtype) * upstream
+        return to_query, gradient.T @ (query * upstream.to(query.dtype)), *[None] * 10
 
 
-def _outside(soft: Tensor, scores: Tensor, tau: float) -> Tensor:
-    """Sum of p (log p - s / tau) per row, neighbours already at zero."""
-    parts = zip(soft.split(ROWS), scores.split(ROWS), strict=True)
-    return torch.cat([-torch.special.entr(p).sum(1) - torch.linalg.vecdot(p, s) / tau for p, s in parts])
+def _outside(scores: Tensor, soft: Tensor, tau: float, measure: bool) -> tuple[Tensor, Tensor, Tensor]:
+    """Outside the neighbourhood, per row: log sum of exp(s / tau), mass of p, and, where it is measured, the sum of
+    p (log p - s / tau). Scores become their softmax at tau."""
+    found = []
+    full = torch.promote_types(scores.dtype, torch.float32)
+    for s, p in blocks(scores, soft):
+        top, mass = s.amax(1).to(full), p.sum(1).to(full)
+        crossed = (
+            -torch.special.entr(p).sum(1, dtype=full) - torch.linalg.vecdot(p, s).to(full) / tau
+            if measure
+            else torch.full_like(mass, torch.nan)
+        )
+        torch.softmax(s.div_(tau) if tau != 1 else s, 1, out=s)
+        found.append((top / tau - s.amax(1).to(full).log(), mass, crossed))
+    lse, mass, crossed = (torch.cat(parts) for parts in zip(*found, strict=True))
+    return lse, mass, crossed
+
+
+def _softmax(scores: Tensor) -> tuple[Tensor, Tensor]:
+    """Softmax over all entities, and its log normaliser."""
+    p, full = scores.softmax(1), torch.promote_types(scores.dtype, torch.float32)
+    return p, scores.amax(1).to(full) - p.amax(1).to(full).log()
 
 
 def _ratio(a: Tensor, b: Tensor) -> Tensor:
@@ -127,6 +160,7 @@ def _positive(x: Tensor) -> Tensor:
 def taught_cross_entropy(
     query: Tensor,
     table: Tensor,
+    factors: tuple[Tensor, Tensor],
     scores: Tensor,
     batch: Batch,
     soft: Tensor,
@@ -134,16 +168,15 @@ def taught_cross_entropy(
     number: Tensor,
     weights: LossWeights,
     measure: bool = True,
-    dtype: torch.dtype | None = None,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Loss, and its parts: mean cross entropy of the batch's triples and gamma L_nd.
 
-    `scores` (B, N) are the products of `query` (B, d) and `table` (N, d), without gradient; `soft` (B, N) are the soft
-    labels at tau. Both are overwritten: one becomes the gradient. `number` (B,) how many triples of a
-    row chose a teacher. The parts carry no gradient. Without `measure` the gradients are the same, but the loss and the
-    taught part are NaN: a logarithm of every soft label is what costs most, and a step needs none. `dtype`: of the
-    products of the backward pass.
+    `factors` are `query` (B, d) and `table` (N, d) in the number format of the products, `scores` (B, N) their product,
+    both without gradient; `soft` (B, N) are the soft labels at tau in that format. Scores and soft labels are
+    overwritten: one becomes the gradient. `number` (B,): how many triples of a row chose a teacher. The parts carry no
+    gradient. Without `measure` the gradients are the same, but the loss and the taught part are NaN: a logarithm of
+    every soft label is what costs most, and a step needs none.
     """
     at = (batch.row, batch.target, soft, near.row, near.node, number)
-    loss, fit, taught = _Taught.apply(query, table, scores, *at, weights, measure, dtype or query.dtype)
+    loss, fit, taught = _Taught.apply(query, table, factors, scores, *at, weights, measure)
     return loss, fit.detach(), taught.detach()

@@ -74,11 +74,13 @@ class Lesson:
         with torch.enable_grad():
             held = self.distiller.view(batch)
         effect = self._evidence(held, row, position).own_effect() / len(row)
-        by_row = torch.zeros_like(held.logits).index_add_(0, row.to(effect.device), effect)
+        by_row = torch.zeros_like(held.logits, dtype=effect.dtype).index_add_(0, row.to(effect.device), effect)
         products = by_row @ held.table.detach(), by_row.T @ held.query.detach()
         to_table, to_relation = torch.autograd.grad((held.query, held.table), (table, relation), products)
         head, wanted = view.batch.queries.unbind(1)
-        moved = student.score.query(to_table[head], view.relation) + student.score.query(view.head, to_relation[wanted])
+        moved = student.score.query(to_table[head], view.seen.relation) + student.score.query(
+            view.seen.head, to_relation[wanted]
+        )
         return student.score.logits(moved, view.table) + student.score.logits(view.query, to_table)
 
     def _evidence(self, view: View, row: Tensor, position: Tensor) -> Evidence:
@@ -90,4 +92,4 @@ class Lesson:
         rivals[known_row.to(device), known.to(device)] = False
         rivals = rivals[row]
         rivals[torch.arange(len(target), device=device), target] = True
-        return Evidence(view.logits[row], target, rivals)
+        return Evidence(view.logits[row].to(view.table.dtype), target, rivals)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from scipy.optimize import minimize_scalar
@@ -35,10 +35,17 @@ class FrozenTeacher:
     own_heads: Tensor | None = None
     temperature: float = 1.0
 
-    def logits(self, queries: Tensor, index: Tensor | None = None, dtype: torch.dtype | None = None) -> Tensor:
-        """Scores (B, N) of queries (B, 2), made in `dtype`; `index` (B,): which training queries they are."""
+    def logits(
+        self, queries: Tensor, index: Tensor | None = None, dtype: torch.dtype | None = None, heat: float = 1.0
+    ) -> Tensor:
+        """Scores (B, N) of queries (B, 2) over `heat`, made in `dtype`; `index` (B,): which training
+        queries they are."""
         dtype = dtype or self.entities.dtype
-        return self.score.logits(self.vectors(queries, index).to(dtype), self.entities.to(dtype))
+        return self.score.logits((self.vectors(queries, index) / heat).to(dtype), self.entities.to(dtype))
+
+    def multiplied_in(self, dtype: torch.dtype) -> FrozenTeacher:
+        """The same with entities in the number format of its products."""
+        return replace(self, entities=self.entities.to(dtype))
 
     def vectors(self, queries: Tensor, index: Tensor | None = None) -> Tensor:
         """Query vectors (B, d), whose products with `entities` are the scores."""

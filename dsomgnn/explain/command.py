@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from dsomgnn.explain.explanation import explain_run
-from dsomgnn.output import show, write_json
+from dsomgnn.output import new_table, show, write_json
 from dsomgnn.run import latest_run
 
 MOST = 12  # names in a cell
@@ -51,11 +51,12 @@ def _tables(found: dict[str, Any]) -> Iterator[Table]:
 
 
 def _model_table(found: dict[str, Any]) -> Table:
-    table = Table(title="rank without other known answers, of all, probability", title_justify="left")
+    title = "tail, head: rank without other known answers, of all, probability"
+    table = new_table(title)
     table.add_column("model", no_wrap=True)
     for side in ("tail", "head"):
-        for title in (f"{side}: rank", "of all", "probability"):
-            table.add_column(title, justify="right", no_wrap=True)
+        for column in (side, "of all", "prob."):
+            table.add_column(column, justify="right", no_wrap=True)
     for name, sides in found["models"].items():
         cells = [_cells(sides[side]) for side in ("tail", "head")]
         table.add_row(name, *cells[0], *cells[1])
@@ -69,9 +70,9 @@ def _cells(standing: dict[str, float]) -> list[str]:
 def _path_table(found: dict[str, Any]) -> Table:
     shown, count = found["paths"]["shown"], found["paths"]["count"]
     more = f", {len(shown)} of {count:,}" if count > len(shown) else ""
-    table = Table(title=f"paths of up to two facts in train{more}", title_justify="left")
+    table = new_table(f"paths of up to two facts in train{more}; facts of the entity between")
     table.add_column("path", overflow="fold")
-    table.add_column("facts of the entity between", justify="right")
+    table.add_column("facts", justify="right", no_wrap=True)
     ends = found["fact"]["head"]["name"], found["fact"]["tail"]["name"]
     for path in shown:
         through = path["through"]
@@ -87,7 +88,7 @@ def _walk(stops: Sequence[str], steps: Sequence[dict[str, Any]]) -> str:
 
 
 def _alike_table(modality: str, rows: list[dict[str, Any]]) -> Table:
-    table = Table(title=f"most alike by {modality}", title_justify="left")
+    table = new_table(f"most alike by {modality}")
     table.add_column("name", overflow="fold")
     table.add_column("entity", overflow="fold")
     table.add_column("cosine", justify="right", no_wrap=True)

@@ -13,6 +13,20 @@ STRUCTURE = "structure"
 OF = "of_"  # before a name: a ModuleDict has names of its own
 
 
+class _Kept(torch.autograd.Function):
+    """A table as it is, without a copy; its rows `absent` are zero and stay so."""
+
+    @staticmethod
+    def forward(ctx, table, absent):
+        ctx.save_for_backward(absent)
+        return table.view_as(table)
+
+    @staticmethod
+    def backward(ctx, gradient):
+        (absent,) = ctx.saved_tensors
+        return gradient.index_fill(0, absent, 0) if len(absent) else gradient, None
+
+
 class Fusion(nn.Module):
     """Parts of an entity: a trained table (structure) and a projection per modality, each with its mask.
 
@@ -37,10 +51,11 @@ class Fusion(nn.Module):
         self.names = ([STRUCTURE] if structure else []) + list(features)
         self.table: nn.Parameter | None = None
         if structure:
-            self.table = nn.Parameter(init * torch.randn(len(structured), rank * parts))
+            self.table = nn.Parameter(init * torch.randn(len(structured), rank * parts) * structured[:, None])
         self.project = nn.ModuleDict()
         if structure:
             self.register_buffer(f"mask_{STRUCTURE}", structured, persistent=False)
+            self.register_buffer("absent", torch.nonzero(~structured)[:, 0], persistent=False)
         for name, feature in features.items():
             self.register_buffer(f"mask_{name}", feature.present, persistent=False)
             self.register_buffer(f"values_{name}", feature.values, persistent=False)
@@ -48,6 +63,19 @@ class Fusion(nn.Module):
             nn.init.normal_(project.weight, std=init)  # feature rows have length 1
             nn.init.zeros_(project.bias)
             self.project[OF + name] = project
+
+    @property
+    def num_entities(self) -> int:
+        return len(self.get_buffer(f"mask_{self.names[0]}"))
+
+    def forward(self) -> Tensor:
+        """Fused vectors, (N, width)."""
+        if self.table is None or self.project or (self.training and self.structure_dropout > 0):
+            return self.fused()
+        return _Kept.apply(self.table, self.get_buffer("absent"))
+
+    def fused(self) -> Tensor:
+        raise NotImplementedError
 
     def sources(self) -> tuple[list[Tensor], list[Tensor]]:
         """Per source its vectors (N, w), zero where absent, and its mask (N, 1) bool."""
@@ -74,7 +102,7 @@ class Blocks(Fusion):
         rank, modality_rank = self.ranks
         self.width = self.parts * (len(self.project) * modality_rank + (rank if self.table is not None else 0))
 
-    def forward(self) -> Tensor:
+    def fused(self) -> Tensor:
         vectors, _ = self.sources()
         parts = [v.view(len(v), self.parts, -1) for v in vectors]
         return torch.cat(parts, 2).flatten(1)
@@ -87,7 +115,7 @@ class Sum(Fusion):
         super().__init__(structured, features, rank, rank, parts, **options)
         self.width = rank * parts
 
-    def forward(self) -> Tensor:
+    def fused(self) -> Tensor:
         return torch.stack(self.sources()[0]).sum(0)
 
 
@@ -98,7 +126,7 @@ class Gate(Sum):
         super().__init__(structured, features, rank, modality_rank, parts, **options)
         self.gate = nn.ModuleList(nn.Linear(self.width, 1) for _ in self.names)
 
-    def forward(self) -> Tensor:
+    def fused(self) -> Tensor:
         vectors, masks = self.sources()
         logits = torch.cat([gate(v) for gate, v in zip(self.gate, vectors, strict=True)], 1)
         there = torch.cat(masks, 1)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor, nn
 
@@ -10,6 +12,40 @@ from dsomgnn.models.cross_entropy import fused_cross_entropy
 from dsomgnn.models.fusion import Blocks, Gate, Sum
 from dsomgnn.models.score import ScoreFunction, n3
 from dsomgnn.sampling import BlockSampler
+
+
+class _Read(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx, table, *rows):
+        ctx.save_for_backward(*rows)
+        return (table.view_as(table), *(table[r] for r in rows))
+
+    @staticmethod
+    def backward(ctx, whole, *parts):
+        for rows, part in zip(ctx.saved_tensors, parts, strict=True):
+            whole = whole.add_(torch.sparse_coo_tensor(rows[None], part, whole.shape, check_invariants=False))
+        return whole, *[None] * len(parts)
+
+
+def read(table: Tensor, *rows: Tensor) -> tuple[Tensor, ...]:
+    """The table (N, d) and some of its rows, each (n, d); their gradients are added to the table's in place.
+
+    Its only reader must hand over a gradient that is read nowhere else. Autograd alone makes a table of zeros for every
+    table[rows].
+    """
+    return _Read.apply(table, *rows)
+
+
+@dataclass(frozen=True)
+class Reading:
+    """What a loss reads of a model for a batch: candidates (N, d), heads and relations (B, d), and the batch's distinct
+    tails (n, d), each with how often it stands there (n,)."""
+
+    table: Tensor
+    head: Tensor
+    relation: Tensor
+    tail: Tensor
+    times: Tensor
 
 
 class Model(nn.Module):
@@ -53,22 +89,30 @@ class Model(nn.Module):
 
         `dtype`: of the products with all entities.
         """
-        table = self.candidates()
-        relation = self.relation[batch.queries[:, 1]]
-        head = self.heads(table, batch.queries[:, 0], batch.pairs.cpu())
-        fit = fused_cross_entropy(self.score.query(head, relation), table, batch.row, batch.target, dtype)
-        return fit + weight * self.regulariser(table, head, relation, batch)
+        seen = self.read(batch)
+        query = self.score.query(seen.head, seen.relation)
+        fit = fused_cross_entropy(query, seen.table, batch.row, batch.target, dtype)
+        return fit + weight * self.regulariser(seen, batch)
 
-    def regulariser(self, table: Tensor, head: Tensor, relation: Tensor, batch: Batch) -> Tensor:
+    def read(self, batch: Batch) -> Reading:
+        """Candidates, encoded heads, relations and tails of a batch on the model's device."""
+        head, relation = batch.queries.unbind(1)
+        tail, times = batch.target.unique(return_counts=True)
+        if self.encoder is None:
+            table, heads, tails = read(self.candidates(), head, tail)
+        else:
+            table, tails = read(self.candidates(), tail)
+            heads = self.heads(table, head, batch.pairs.cpu())
+        return Reading(table, heads, self.relation[relation], tails, times)
+
+    def regulariser(self, seen: Reading, batch: Batch) -> Tensor:
         """N3 of the encoded heads, the relations and the tails of the batch's triples, mean over the triples."""
-        count = batch.count.to(table.dtype) / len(batch.row)
-        tails, times = batch.target.unique(return_counts=True)
-        tail_weight = times.to(table.dtype) / len(batch.row)
-        return n3(self.score, ((head, count), (relation, count), (table[tails], tail_weight)))
+        count, times = (n.to(seen.table.dtype) / len(batch.row) for n in (batch.count, seen.times))
+        return n3(self.score, ((seen.head, count), (seen.relation, count), (seen.tail, times)))
 
     @torch.no_grad()
     def encode_all(self, chunk: int = 4096) -> tuple[Tensor, Tensor]:
         """Candidates (N, d) and encoded heads (N, d) of all entities, every train edge used."""
-        table = self.candidates()
+        table = self.candidates().detach()
         parts = torch.arange(len(table), device=table.device).split(chunk)
         return table, torch.cat([self.heads(table, part, every=True) for part in parts])

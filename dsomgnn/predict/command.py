@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.table import Table
 
-from dsomgnn.output import show, write_json
+from dsomgnn.output import new_table, show, write_json
 from dsomgnn.predict.loaded import Answer, Loaded, Question, load
 from dsomgnn.run import latest_run
 
@@ -53,7 +53,7 @@ def answer_table(model: Loaded, question: Question, answers: list[Answer]) -> Ta
     """One row per answer; identifiers where they say something else than names."""
     given, relation = model.entity.words.names[question.given], model.relation.words.names[question.relation]
     title = f"{given} - {relation} - ?" if question.side == "tail" else f"? - {relation} - {given}"
-    table = Table(title=title, title_justify="left")
+    table = new_table(title)
     identifiers = any(answer.entity != answer.name for answer in answers)
     for column in ("", "probability", "score"):
         table.add_column(column, justify="right", no_wrap=True)

@@ -6,14 +6,17 @@ from typing import Any
 
 from rich.table import Table
 
+from dsomgnn.output import new_table
+
 COLUMNS = ("mrr", "mr", "hits@1", "hits@3", "hits@10")
 TITLES = ("MRR", "MR", "Hits@1", "Hits@3", "Hits@10")
+MOST = 40  # rows of a table that may have hundreds
 
 
 def overall_table(result: dict[str, Any]) -> Table:
     """One row per model and side."""
     removed = "".join(f", {name} removed for {share:.0%}" for name, share in result.get("drop", {}).items())
-    table = Table(title=f"{result['split']}, filtered, ties {result['ties']}{removed}", title_justify="left")
+    table = new_table(f"{result['split']}, filtered, ties {result['ties']}{removed}")
     for title in ("model", "side"):
         table.add_column(title, no_wrap=True)
     for title in (*TITLES, "queries"):
@@ -26,7 +29,7 @@ def overall_table(result: dict[str, Any]) -> Table:
 
 def slice_table(result: dict[str, Any]) -> Table:
     """One row per model and slice of the queries."""
-    table = Table(title="by slice", title_justify="left")
+    table = new_table("by slice")
     for title in ("model", "slice"):
         table.add_column(title, no_wrap=True)
     for title in (*TITLES, "queries"):
@@ -37,27 +40,27 @@ def slice_table(result: dict[str, Any]) -> Table:
     return table
 
 
-def relation_table(result: dict[str, Any], most: int = 40) -> Table:
-    """MRR per relation, one column per model, relations with the most queries first."""
+def relation_table(result: dict[str, Any]) -> Table:
+    """MRR per relation, one column per model (a teacher by its bare name), relations with the most queries first."""
     models = result["models"]
     first = next(iter(models.values()))["relations"]
-    table = Table(title="MRR per relation", title_justify="left")
-    table.add_column("relation")
+    table = new_table("MRR per relation")
+    table.add_column("relation", overflow="fold")
     table.add_column("queries", justify="right", no_wrap=True)
     for name in models:
-        table.add_column(name, justify="right", no_wrap=True)
+        table.add_column(name.removeprefix("teacher:").replace(":", ":\n"), justify="right", no_wrap=True)
     order = sorted(first, key=lambda r: (-first[r]["n"], r))
-    for relation in order[:most]:
+    for relation in order[:MOST]:
         values = [f"{model['relations'][relation]['mrr']:.3f}" for model in models.values()]
         table.add_row(relation, f"{first[relation]['n']:,}", *values)
-    if len(order) > most:
-        table.add_row(f"and {len(order) - most} more (--json)", *[""] * (1 + len(models)))
+    if len(order) > MOST:
+        table.add_row(f"and {len(order) - MOST} more (--json)")
     return table
 
 
 def phase_table(record: dict[str, Any]) -> Table:
     """What `fit` ends with: validation MRR and time of each phase."""
-    table = Table(title="validation, filtered, ties realistic", title_justify="left")
+    table = new_table("validation, filtered, ties realistic")
     for title in ("model", "MRR", "best epoch", "epochs", "temperature", "seconds"):
         table.add_column(title, justify="left" if title == "model" else "right", no_wrap=True)
     for name, phase in record["phases"].items():
@@ -69,14 +72,19 @@ def phase_table(record: dict[str, Any]) -> Table:
 
 
 def choice_table(choices: dict[str, Any]) -> Table:
-    """Mean probability of each teacher, per relation and side."""
+    """Mean probability of each teacher, per relation and side, those of most triples first."""
     names = list(choices["overall"])
-    table = Table(title="how often the agent chooses each teacher", title_justify="left")
-    table.add_column("queries")
+    table = new_table("how often the agent chooses each teacher")
+    table.add_column("queries", overflow="fold")
     for name in ("triples", *names):
         table.add_column(name, justify="right", no_wrap=True)
-    for relation, row in choices["relations"].items():
+    rows = choices["relations"]
+    order = sorted(rows, key=lambda relation: -rows[relation]["n"])
+    for relation in order[:MOST]:
+        row = rows[relation]
         table.add_row(relation, f"{row['n']:,}", *(f"{row[name]:.2f}" for name in names))
+    if len(order) > MOST:
+        table.add_row(f"and {len(order) - MOST} more (record.json)")
     table.add_row("all", "", *(f"{choices['overall'][name]:.2f}" for name in names), style="bold")
     return table
 

@@ -1,8 +1,9 @@
 """ranks.parquet: one row per model and query, for `dsomgnn compare` and for tools of one's own.
 
-model, split, side ("head" or "tail": what was asked for), head, relation, tail, optimistic, realistic, pessimistic
-(float64), score (float32, of the right answer), slices (list), teachers (list: what the agent would choose for the
-query; null where no agent was asked). The file's metadata says of which run and data.
+model, split, side ("head" or "tail": what was asked for), head, relation, tail (identifiers), head_name, relation_name,
+tail_name, optimistic, realistic, pessimistic (float64), score (float32, of the right answer), slices (list), teachers
+(list: what the agent would choose for the query; null where no agent was asked). The file's metadata says of which run
+and data.
 """
 
 from __future__ import annotations
@@ -52,13 +53,12 @@ def _table(model: str, shared: Mapping[str, pa.Array], ranks: Ranks, lists: Mapp
 def _queries(data: Dataset, split: str) -> dict[str, pa.Array]:
     """Split, side and triple of every query, tails asked for first."""
     triples = data.split(split).repeat(2, 1).numpy()
-    entities, relations = pa.array(data.entities.ids), pa.array(data.relations.ids)
+    ends = {"head": data.entities, "relation": data.relations, "tail": data.entities}
     return {
         "split": _repeated(split, len(triples)),
         "side": pa.array(["tail", "head"]).take(np.repeat([0, 1], len(triples) // 2)),
-        "head": entities.take(triples[:, 0]),
-        "relation": relations.take(triples[:, 1]),
-        "tail": entities.take(triples[:, 2]),
+        **{end: pa.array(words.ids).take(triples[:, i]) for i, (end, words) in enumerate(ends.items())},
+        **{f"{end}_name": pa.array(words.names).take(triples[:, i]) for i, (end, words) in enumerate(ends.items())},
     }
 
 

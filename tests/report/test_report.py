@@ -45,7 +45,8 @@ def test_ranks_parquet_holds_every_rank_with_its_triple_slices_and_teachers(fini
     call("rank", finished)
     table = pq.read_table(finished / "rank" / "ranks.parquet")
     types = dict(zip(table.schema.names, map(str, table.schema.types), strict=True))
-    words, ranks, lists = ["model", "split", "side", "head", "relation", "tail"], ["optimistic", "realistic"], "list<"
+    ends, ranks, lists = ["head", "relation", "tail"], ["optimistic", "realistic"], "list<"
+    words = ["model", "split", "side", *ends, *(f"{end}_name" for end in ends)]
     assert list(types) == [*words, *ranks, "pessimistic", "score", "slices", "teachers"]
     assert {types[name] for name in words} == {"string"}
     assert {types[name] for name in (*ranks, "pessimistic")} == {"double"}

@@ -1,0 +1,44 @@
+"""One move of the parameters per batch, whose scores of all entities are made in parts that fit in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from dsomgnn.batches import Batch, rows_within
+from dsomgnn.choices import Tally
+from dsomgnn.distill.distiller import Distiller
+from dsomgnn.models.model import Model
+from dsomgnn.optimise import Optimisers
+from dsomgnn.settings import Training
+
+
+def plain_step(model: Model, batch: Batch, optimisers: Optimisers, settings: Training) -> Tensor:
+    """A step of cross entropy and N3; its loss."""
+    dtype = getattr(torch, settings.products)
+    found = []
+
+    def losses() -> Iterator[Tensor]:
+        for part in batch.parts(rows_within(model.fusion.num_entities, 1, dtype)):
+            loss = model.loss(part, settings.n3, dtype) * (len(part.row) / len(batch.row))
+            found.append(loss.detach())
+            yield loss
+
+    optimisers.step(losses())
+    return torch.stack(found).sum()
+
+
+def taught_step(
+    distiller: Distiller, batch: Batch, stage: str, optimisers: Optimisers, tally: Tally, measure: bool
+) -> None:
+    """A step of the student with its teachers, which `tally` hears of."""
+
+    def losses() -> Iterator[Tensor]:
+        for part in batch.parts(rows_within(len(distiller.teachers[0].entities), 3, distiller.dtype)):
+            step = distiller.step(part, stage, measure)
+            tally.add(step)
+            yield step.loss * (len(part.row) / len(batch.row))
+
+    optimisers.step(losses())
