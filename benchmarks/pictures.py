@@ -16,7 +16,7 @@ from PIL import Image
 from rich.console import Console
 from rich.table import Table
 
-from dsomgnn.rank.tables import choice_table, overall_table
+from dsomgnn.rank.tables import choice_table, overall_table, readable
 from dsomgnn.ranking import Ranking, model_names, open_ranking
 from dsomgnn.report.folder import write_report
 
@@ -53,7 +53,8 @@ def main(run: str) -> None:
     ranking: Ranking = open_ranking(run, names)
     page = write_report(ranking, names)
     draw(overall_table(ranking.result(names)), "rank.svg", "dsomgnn rank --model all", 100)
-    draw(choice_table(ranking.record["phases"]["student"]["choices"]), "choices.svg", "what the agent chose", 90)
+    choices, words = ranking.record["phases"]["student"]["choices"], readable(ranking.job.dataset.relations)
+    draw(choice_table(choices, words), "choices.svg", "what the agent chose", 90)
     if shutil.which("chromium"):
         for name, shot in SHOTS.items():
             shoot(page, name, *shot)

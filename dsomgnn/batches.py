@@ -14,7 +14,7 @@ MEMORY = 2**28  # bytes that a step's scores of all entities may take
 
 
 def rows_within(entities: int, buffers: int, dtype: torch.dtype) -> int:
-    """Queries whose scores of all entities fit MEMORY, with so many (rows, N) buffers at a time; at least one."""
+    """Queries whose scores of so many entities fit MEMORY, with so many (rows, N) buffers at a time; at least one."""
     return max(1, MEMORY // (entities * buffers * dtype.itemsize))
 
 
@@ -97,7 +97,7 @@ class TrainingQueries:
         at = self.indptr[index][row] + within
         return Batch(self.queries[index], row, self.target[at], index, at)
 
-    def batches(self, size: int) -> Iterator[Batch]:
-        """One epoch in random order (torch's global generator), `size` queries at a time."""
-        for index in torch.randperm(len(self)).split(size):
+    def batches(self, size: int, steps: int = 0) -> Iterator[Batch]:
+        """One epoch in random order (torch's global generator), `size` queries at a time; only so many `steps` of it."""
+        for index in torch.randperm(len(self)).split(size)[: steps or None]:
             yield self.at(index)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dsomgnn.build import build
+from dsomgnn.build import Job, build
 from dsomgnn.check import check_recipe
 from dsomgnn.errors import INTERRUPTED
 from dsomgnn.fit import fit
 from dsomgnn.output import show, write_json
 from dsomgnn.progress import Progress
 from dsomgnn.rank.paper import latex, markdown
-from dsomgnn.rank.tables import choice_table, overall_table, phase_table, relation_table, slice_table
+from dsomgnn.rank.tables import choice_table, overall_table, phase_table, readable, relation_table, slice_table
 from dsomgnn.ranking import BASELINE, STUDENT, Ranking, model_names, open_job, open_ranking
 from dsomgnn.report.make import make_report, open_baseline
 from dsomgnn.run import Run, latest_run
@@ -23,7 +24,7 @@ from dsomgnn.settings import Recipe
 def fit_command(recipe: Recipe, recipe_path: Path, run_path: Path | None, teachers: Path | None) -> None:
     job = build(recipe, recipe_path.parent)
     run = Run.create(run_path, recipe_path)
-    _fit(run, lambda progress: fit(job, run, progress, teachers))
+    _fit(job, run, lambda progress: fit(job, run, progress, teachers))
 
 
 def resume_command(path: Path) -> None:
@@ -33,10 +34,10 @@ def resume_command(path: Path) -> None:
         print(f"{path} is finished. Next: dsomgnn rank {path}")
         return
     job = open_job(run, record, with_features=True)
-    _fit(run, lambda progress: fit(job, run, progress))
+    _fit(job, run, lambda progress: fit(job, run, progress))
 
 
-def _fit(run: Run, work) -> None:
+def _fit(job: Job, run: Run, work: Callable[[Progress], dict[str, Any]]) -> None:
     progress = Progress()
     progress.say(f"run folder: {run.path}")
     try:
@@ -47,9 +48,8 @@ def _fit(run: Run, work) -> None:
         on = f"saved to its last whole epoch. Go on: dsomgnn fit --resume {run.path}" if begun else "nothing was begun"
         progress.say(f"\nstopped; {on}", "yellow")
         sys.exit(INTERRUPTED)
-    show(phase_table(record))
-    if choices := record["phases"]["student"].get("choices"):
-        show(choice_table(choices))
+    choices = record["phases"]["student"].get("choices")
+    show(phase_table(record), *([choice_table(choices, readable(job.dataset.relations))] if choices else []))
     print(f"\nNext: dsomgnn rank {run.path}")
 
 
@@ -89,7 +89,7 @@ def _show_ranks(result: dict[str, Any], ranking: Ranking, form: str) -> None:
         return
     print(f"{ranking.run.path}\n")
     slices = [slice_table(result)] if any(model["slices"] for model in result["models"].values()) else []
-    show(overall_table(result), *slices, relation_table(result))
+    show(overall_table(result), *slices, relation_table(result, readable(ranking.job.dataset.relations)))
 
 
 def check_command(recipe: Recipe, recipe_path: Path) -> None:

@@ -23,6 +23,11 @@ def new_table(title: str | None = None) -> Table:
     )
 
 
+def probability(share: float) -> str:
+    """0.5692, and what would be 0.0000 as 2.4e-05."""
+    return f"{share:.4f}" if share >= 0.00005 or not share else f"{share:.1e}"
+
+
 def show(*tables: Table) -> None:
     """Tables on stdout, a blank line between two; a pipe gets them as wide as they are."""
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False, emoji=False)

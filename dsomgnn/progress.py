@@ -12,6 +12,7 @@ from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
 NAMES = {"loss": "loss", "fit": "fit", "taught": "taught", "valid_mrr": "valid MRR", "best": "best"}
+LIVE = ("loss", "best", "rows_per_second")  # of an event, beside a bar: what 80 columns hold
 
 
 class Progress:
@@ -31,7 +32,7 @@ class Progress:
         if self.live:
             columns = (
                 TextColumn("{task.description}"),
-                BarColumn(20),
+                BarColumn(10),
                 TextColumn("{task.completed}/{task.total}"),
             )
             left = TextColumn("left"), TimeRemainingColumn()
@@ -40,12 +41,14 @@ class Progress:
             self.bar.start()
 
     def epoch(self, epoch: int, event: Mapping[str, Any]) -> None:
-        facts = describe(event)
         if self.bar is not None:
+            facts = describe({key: event[key] for key in LIVE if key in event})
             self.bar.update(self.task, completed=epoch, facts=facts)
         else:
             passed = (time.monotonic() - self.started) / max(1, epoch - self.first)
-            self.say(f"{self.phase} {epoch}/{self.total}  {facts}  left {passed * (self.total - epoch):.0f} s")
+            self.say(
+                f"{self.phase} {epoch}/{self.total}  {describe(event)}  left {passed * (self.total - epoch):.0f} s"
+            )
 
     def stop(self) -> None:
         if self.bar is not None:

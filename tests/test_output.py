@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from dsomgnn.errors import RecipeError
-from dsomgnn.output import write_json
+from dsomgnn.output import probability, write_json
 
 
 def test_a_file_is_replaced_as_a_whole(tmp_path: Path):
@@ -34,3 +34,9 @@ def test_a_pipe_stays_a_pipe(tmp_path: Path):
     assert json.loads(os.read(end, 1000)) == {"a": 1}
     os.close(end)
     assert (tmp_path / "pipe").is_fifo()
+
+
+def test_a_probability_is_never_rounded_to_nothing():
+    assert [probability(p) for p in (1.0, 0.56921, 0.00005, 0.000024, 0.0)] == [
+        *("1.0000", "0.5692", "0.0001", "2.4e-05", "0.0000")
+    ]

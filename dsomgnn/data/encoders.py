@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import hashlib
+from collections.abc import Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 
+from dsomgnn.data.cache import Cache
 from dsomgnn.data.features import Feature, placed, unit_rows
 from dsomgnn.data.tables import positions, read_rows, require_file
 from dsomgnn.data.triples import Vocabulary
@@ -15,23 +19,36 @@ LOG_SPREAD = 100.0  # an attribute whose largest size is this many times its med
 
 
 def text_feature(name: str, folder: Path, source: str, dim: int, entities: Vocabulary, seed: int) -> Feature:
-    """TF-IDF of words and word pairs, reduced by truncated SVD to at most `dim` columns; rows of length 1."""
+    """TF-IDF of words and word pairs, reduced by truncated SVD to at most `dim` columns; rows of length 1.
+
+    Comes from the cache where the same texts were reduced before. Raises DataError.
+    """
+    entity, texts = read_texts(folder, source, entities)
+    content = "\0".join([version("scikit-learn"), str(dim), str(seed), *texts]).encode()
+    key = hashlib.sha256(content).digest()
+    cache = Cache.of("tfidf-svd", key.hex())
+    flat = cache.read({key}).get(key)
+    if flat is None:
+        try:
+            flat = _word_vectors(texts, dim, seed).reshape(-1)
+        except ValueError as error:  # no text, or nothing but stop words
+            raise DataError(f"{folder / source}: no words to tell entities apart ({error})") from None
+        cache.write({key: flat})
+    return placed(name, unit_rows(flat.reshape(len(texts), -1)), entity, len(entities))
+
+
+def _word_vectors(texts: Sequence[str], dim: int, seed: int) -> np.ndarray:
+    """One row per text, (n, at most `dim`). Raises ValueError where no word tells texts apart."""
     from sklearn.decomposition import TruncatedSVD
     from sklearn.feature_extraction.text import TfidfVectorizer
 
-    entity, texts = read_texts(folder, source, entities)
-    try:
-        terms = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=min(2, 1 + len(texts) // 50))
-        table = terms.fit_transform(texts)
-    except ValueError as error:  # no text, or nothing but stop words
-        raise DataError(f"{folder / source}: no words to tell entities apart ({error})") from None
+    terms = TfidfVectorizer(sublinear_tf=True, ngram_range=(1, 2), min_df=min(2, 1 + len(texts) // 50))
+    table = terms.fit_transform(texts)
     size = max(1, min(dim, table.shape[1] - 1, table.shape[0] - 1))
-    if table.shape[1] > size:
-        with np.errstate(invalid="ignore"):  # a share of no variance at all, of which nothing is asked
-            table = TruncatedSVD(size, random_state=seed).fit_transform(table)
-    else:
-        table = table.toarray()
-    return placed(name, unit_rows(table), entity, len(entities))
+    if table.shape[1] <= size:
+        return table.toarray()
+    with np.errstate(invalid="ignore"):  # a share of no variance at all, of which nothing is asked
+        return TruncatedSVD(size, random_state=seed).fit_transform(table)
 
 
 def read_texts(folder: Path, source: str, entities: Vocabulary) -> tuple[np.ndarray, list[str]]:

@@ -17,6 +17,7 @@ from dsomgnn.batches import Batch
 from dsomgnn.distill.losses import EMPTY, LossWeights
 from dsomgnn.distill.teachers import FrozenTeacher
 from dsomgnn.neighbourhood import Neighbourhood
+from dsomgnn.pool import EVERYONE, Pool
 
 CACHED = 2**19  # scores of a block
 
@@ -29,9 +30,14 @@ def blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
 
 @torch.no_grad()
 def mean_soft_labels(
-    teachers: Sequence[FrozenTeacher], batch: Batch, weights: Tensor, tau: float, dtype: torch.dtype = torch.float32
+    teachers: Sequence[FrozenTeacher],
+    batch: Batch,
+    weights: Tensor,
+    tau: float,
+    dtype: torch.dtype = torch.float32,
+    pool: Pool = EVERYONE,
 ) -> Tensor:
-    """Soft labels (B, N) in `dtype`: sum over teachers of weights (B, K) times softmax(logits / (temperature tau)).
+    """Soft labels (B, P) in `dtype`: sum over teachers of weights (B, K) times softmax(logits / (temperature tau)).
 
     A teacher is multiplied only for the rows that chose it, in `dtype`.
     """
@@ -40,7 +46,8 @@ def mean_soft_labels(
         rows = torch.nonzero(weight)[:, 0]
         if not len(rows):
             continue
-        scores = teacher.logits(batch.queries[rows], batch.index[rows], dtype, teacher.temperature * tau)
+        heat = teacher.temperature * tau
+        scores = pool.weigh(teacher.logits(batch.queries[rows], batch.index[rows], dtype, heat, pool))
         if mean is None and len(rows) == len(weight):
             for s, w in blocks(scores, weight[:, None]):
                 torch.softmax(s, 1, out=s).mul_(w)
@@ -54,12 +61,16 @@ def mean_soft_labels(
                 mean[at[0] : at[-1] + 1].addcmul_(s, w)
             else:
                 mean.index_add_(0, at, s.mul_(w))
-    return weights.new_zeros(len(weights), len(teachers[0].entities), dtype=dtype) if mean is None else mean
+    if mean is None:
+        return weights.new_zeros(len(weights), len(pool.rows(teachers[0].speaks)), dtype=dtype)
+    return mean
 
 
 class _Taught(torch.autograd.Function):
     @staticmethod
-    def forward(ctx, query, table, factors, scores, row, target, soft, near_row, near_node, number, weights, measure):
+    def forward(
+        ctx, query, table, factors, scores, row, target, soft, near_row, near_node, number, weights, measure, pool
+    ):
         total, rows = len(row), len(query)
         full = torch.promote_types(scores.dtype, torch.float32)
         tau, alpha, beta = weights.tau, weights.alpha, weights.beta
@@ -70,12 +81,12 @@ class _Taught(torch.autograd.Function):
         def per_row(values: Tensor) -> Tensor:
             return values.new_zeros(rows).index_add_(0, near_row, values)
 
-        hard, lse = (None, None) if tau == 1 else _softmax(scores)
+        hard, lse = (None, None) if tau == 1 else _softmax(scores, pool)
         right = scores[row, target].to(full)
         p_in, s_in = soft[near_row, near_node].to(full), scores[near_row, near_node].to(full) / tau
         soft[near_row, near_node] = 0
         scores[near_row, near_node] = EMPTY
-        lse_out, p_out, crossed = _outside(scores, soft, tau, measure)
+        lse_out, p_out, crossed = _outside(scores, soft, tau, measure, pool)
         most = s_in.new_full((rows,), EMPTY).scatter_reduce_(0, near_row, s_in, "amax").maximum(lse_out)
         e_in, e_out = per_row((s_in - most[near_row]).exp()), (lse_out - most).exp()
         hot = most + (e_in + e_out).log()
@@ -116,29 +127,33 @@ class _Taught(torch.autograd.Function):
     def backward(ctx, upstream, *_):
         gradient, query, table = ctx.saved_tensors
         to_query = (gradient @ table).to(upstream.dtype) * upstream
-        return to_query, gradient.T @ (query * upstream.to(query.dtype)), *[None] * 10
+        return to_query, gradient.T @ (query * upstream.to(query.dtype)), *[None] * 11
 
 
-def _outside(scores: Tensor, soft: Tensor, tau: float, measure: bool) -> tuple[Tensor, Tensor, Tensor]:
+def _outside(
+    scores: Tensor, soft: Tensor, tau: float, measure: bool, pool: Pool
+) -> tuple[Tensor, Tensor, Tensor]:
     """Outside the neighbourhood, per row: log sum of exp(s / tau), mass of p, and, where it is measured, the sum of
     p (log p - s / tau). Scores become their softmax at tau."""
     found = []
     full = torch.promote_types(scores.dtype, torch.float32)
     for s, p in blocks(scores, soft):
+        pool.weigh(s.div_(tau) if tau != 1 else s)
         top, mass = s.amax(1).to(full), p.sum(1).to(full)
         crossed = (
-            -torch.special.entr(p).sum(1, dtype=full) - torch.linalg.vecdot(p, s).to(full) / tau
+            -torch.special.entr(p).sum(1, dtype=full) - torch.linalg.vecdot(p, s).to(full)
             if measure
             else torch.full_like(mass, torch.nan)
         )
-        torch.softmax(s.div_(tau) if tau != 1 else s, 1, out=s)
-        found.append((top / tau - s.amax(1).to(full).log(), mass, crossed))
+        torch.softmax(s, 1, out=s)
+        found.append((top - s.amax(1).to(full).log(), mass, crossed))
     lse, mass, crossed = (torch.cat(parts) for parts in zip(*found, strict=True))
     return lse, mass, crossed
 
 
-def _softmax(scores: Tensor) -> tuple[Tensor, Tensor]:
-    """Softmax over all entities, and its log normaliser."""
+def _softmax(scores: Tensor, pool: Pool) -> tuple[Tensor, Tensor]:
+    """Softmax over all candidates, and its log normaliser."""
+    scores = scores if pool is EVERYONE else pool.weigh(scores.clone())
     p, full = scores.softmax(1), torch.promote_types(scores.dtype, torch.float32)
     return p, scores.amax(1).to(full) - p.amax(1).to(full).log()
 
@@ -168,9 +183,12 @@ def taught_cross_entropy(
     number: Tensor,
     weights: LossWeights,
     measure: bool = True,
+    pool: Pool = EVERYONE,
 ) -> tuple[Tensor, Tensor, Tensor]:
     """Loss, and its parts: mean cross entropy of the batch's triples and gamma L_nd.
 
+    `table`, `scores` and `soft` are of the pool's entities, targets and neighbours are places in it; its weights are
+    in the soft labels, but not in the scores.
     `factors` are `query` (B, d) and `table` (N, d) in the number format of the products, `scores` (B, N) their product,
     both without gradient; `soft` (B, N) are the soft labels at tau in that format. Scores and soft labels are
     overwritten: one becomes the gradient. `number` (B,): how many triples of a row chose a teacher. The parts carry no
@@ -178,5 +196,5 @@ def taught_cross_entropy(
     every soft label is what costs most, and a step needs none.
     """
     at = (batch.row, batch.target, soft, near.row, near.node, number)
-    loss, fit, taught = _Taught.apply(query, table, factors, scores, *at, weights, measure)
+    loss, fit, taught = _Taught.apply(query, table, factors, scores, *at, weights, measure, pool)
     return loss, fit.detach(), taught.detach()

@@ -31,7 +31,7 @@ class Lesson:
         distiller, weights = self.distiller, self.distiller.weights
         by_gain = self.agent.options.reward == "log-probability"
         view, row, position = self._view(self.held if by_gain and self.held is not None else self.trained)
-        log_probs = distiller.soft_labels(view.batch)[:, row]
+        log_probs = distiller.soft_labels(view.batch, view.pool)[:, row]
         evidence, mask = self._evidence(view, row, position), distiller.mask(view)[row]
         if by_gain:
 
@@ -42,14 +42,14 @@ class Lesson:
             inside = inside_mask(view.near, view.logits)[row]
 
             def delta(action: Tensor) -> Tensor:
-                return improvement(evidence.logits, log_probs, action, inside, effect, weights)
+                return improvement(evidence.logits, log_probs, action, inside, effect, weights, view.pool)
 
         return self.agent.learn(distiller.state(view, row, position), mask, delta)
 
     @torch.no_grad()
-    def _view(self, pool: Tensor) -> tuple[View, Tensor, Tensor]:
-        """The student on the queries of random triples of the pool; each triple's row, and its training position."""
-        position = pool[torch.randint(len(pool), (self.agent.options.rows,))]
+    def _view(self, triples: Tensor) -> tuple[View, Tensor, Tensor]:
+        """The student on the queries of some of the triples; each one's row, and its training position."""
+        position = triples[torch.randint(len(triples), (self.agent.options.rows,))]
         batch, row = self._queries_of(position)
         view = self.distiller.view(batch)
         return view, row.to(view.logits.device), position.to(view.logits.device)
@@ -72,24 +72,29 @@ class Lesson:
         position = self.held[torch.randint(len(self.held), (4 * self.agent.options.rows,))]
         batch, row = self._queries_of(position)
         with torch.enable_grad():
-            held = self.distiller.view(batch)
+            held = self.distiller.view(batch, view.pool.ids)
         effect = self._evidence(held, row, position).own_effect() / len(row)
         by_row = torch.zeros_like(held.logits, dtype=effect.dtype).index_add_(0, row.to(effect.device), effect)
         products = by_row @ held.table.detach(), by_row.T @ held.query.detach()
         to_table, to_relation = torch.autograd.grad((held.query, held.table), (table, relation), products)
+        if to_table.is_sparse:  # its rows are those of the pool, in order
+            to_table = to_table.coalesce().values()
         head, wanted = view.batch.queries.unbind(1)
-        moved = student.score.query(to_table[head], view.seen.relation) + student.score.query(
+        moved = student.score.query(to_table[held.pool.place(head)], view.seen.relation) + student.score.query(
             view.seen.head, to_relation[wanted]
         )
+        if view.pool.ids is not None:
+            to_table = to_table[held.pool.place(view.pool.ids)]
         return student.score.logits(moved, view.table) + student.score.logits(view.query, to_table)
 
     def _evidence(self, view: View, row: Tensor, position: Tensor) -> Evidence:
-        device = view.logits.device
-        target = self.distiller.training.target[position.cpu()].to(device)
+        device, pool = view.logits.device, view.pool
+        target = pool.place(self.distiller.training.target[position.cpu()].to(device))
         answers = self.distiller.known
-        known_row, known = answers.gather(answers.find(view.batch.queries.cpu()))
+        known_row, known = (x.to(device) for x in answers.gather(answers.find(view.batch.queries.cpu())))
+        there = pool.holds(known)
         rivals = torch.ones_like(view.logits, dtype=torch.bool)
-        rivals[known_row.to(device), known.to(device)] = False
+        rivals[known_row[there], pool.place(known[there])] = False
         rivals = rivals[row]
         rivals[torch.arange(len(target), device=device), target] = True
-        return Evidence(view.logits[row].to(view.table.dtype), target, rivals)
+        return Evidence(view.logits[row].to(view.table.dtype), target, rivals, pool)

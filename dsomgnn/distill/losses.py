@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 
 from dsomgnn.neighbourhood import Neighbourhood
+from dsomgnn.pool import EVERYONE, Pool
 
 EMPTY = -1e30  # the log mass of a group without entities: finite, so that gradients are
 
@@ -75,9 +76,14 @@ def inside_mask(neighbours: Neighbourhood, like: Tensor) -> Tensor:
     return mask
 
 
-def distillation(logits: Tensor, log_p: Tensor, inside: Tensor, weights: LossWeights) -> Tensor:
-    """L_nd per row, (B,), without gamma: student `logits` (B, N), soft labels `log_p` (B, N) made at the same tau."""
-    log_u = (logits / weights.tau).log_softmax(1)
+def distillation(
+    logits: Tensor, log_p: Tensor, inside: Tensor, weights: LossWeights, pool: Pool = EVERYONE
+) -> Tensor:
+    """L_nd per row, (B,), without gamma: student `logits` (B, N), soft labels `log_p` (B, N) made at the same tau.
+
+    Over a pool both are of its entities, and its weights are in the soft labels already.
+    """
+    log_u = pool.weigh(logits / weights.tau).log_softmax(1)
     if not weights.split:
         return weights.tau**2 * kl(log_p, log_u)
     binary, within, beyond, _ = decoupled_kl(log_p, log_u, inside)

@@ -17,11 +17,12 @@ from torch import Tensor
 
 from dsomgnn.distill.losses import LossWeights, distillation, mix
 from dsomgnn.distill.policy import set_weights
+from dsomgnn.pool import EVERYONE, Pool
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """Rows that ask for one target each: student `logits` (B, N), `target` (B,).
+    """Rows that ask for one target each: student `logits` (B, N), `target` (B,); over a `pool` places in it.
 
     `rivals` (B, N) bool: the target, and what is not known to be an answer too. As in filtered ranks, other answers
     do not compete: else a teacher that knows them would seem to harm.
@@ -30,6 +31,11 @@ class Evidence:
     logits: Tensor
     target: Tensor
     rivals: Tensor
+    pool: Pool = EVERYONE
+
+    def student(self, tau: float = 1.0) -> Tensor:
+        """The student's log softmax at `tau` over the rivals, (B, N)."""
+        return self.log_probs(self.pool.weigh(self.logits / tau))
 
     def log_probs(self, scores: Tensor) -> Tensor:
         """Log softmax of scores (B, N) over the rivals."""
@@ -41,16 +47,22 @@ class Evidence:
 
     def cross_entropy(self) -> Tensor:
         """Mean -log p(target) of the student among the rivals."""
-        return -self.of_target(self.log_probs(self.logits)).mean()
+        return -self.of_target(self.student()).mean()
 
     def own_effect(self) -> Tensor:
         """Derivative of each row's own cross entropy by its scores, (B, N)."""
-        effect = self.log_probs(self.logits).exp()
+        effect = self.student().exp()
         return effect.scatter_add(1, self.target[:, None], -torch.ones_like(self.target, dtype=effect.dtype)[:, None])
 
 
 def improvement(
-    logits: Tensor, log_probs: Tensor, action: Tensor, inside: Tensor, effect: Tensor, weights: LossWeights
+    logits: Tensor,
+    log_probs: Tensor,
+    action: Tensor,
+    inside: Tensor,
+    effect: Tensor,
+    weights: LossWeights,
+    pool: Pool = EVERYONE,
 ) -> Tensor:
     """Measure (a), (B,): student `logits` (B, N), teachers' `log_probs` (K, B, N) at tau; an empty set gives 0.
 
@@ -60,7 +72,7 @@ def improvement(
     with torch.enable_grad():
         scores = logits.detach().requires_grad_()
         soft = mix(log_probs, _safe(action)).detach()
-        (gradient,) = torch.autograd.grad(distillation(scores, soft, inside, weights).sum(), scores)
+        (gradient,) = torch.autograd.grad(distillation(scores, soft, inside, weights, pool).sum(), scores)
     return torch.where(action.sum(1) > 0, (effect * gradient).sum(1), 0)
 
 
@@ -71,7 +83,7 @@ def log_probability_gain(evidence: Evidence, log_probs: Tensor, action: Tensor, 
     all teachers that speak, by `mask` (B, K).
     """
     everyone = _safe(mask)
-    student = evidence.of_target(evidence.log_probs(evidence.logits / tau))
+    student = evidence.of_target(evidence.student(tau))
     chosen, of_all = (
         evidence.of_target(evidence.log_probs(geometric(log_probs, weights))) for weights in (_safe(action), everyone)
     )

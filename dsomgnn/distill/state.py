@@ -12,6 +12,7 @@ from dsomgnn.batches import Batch, TrainingQueries
 from dsomgnn.data.mkg import MKG
 from dsomgnn.distill.teachers import FrozenTeacher
 from dsomgnn.neighbourhood import Neighbourhood, Neighbours
+from dsomgnn.pool import EVERYONE, Pool
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,23 @@ class TeacherCache:
     speaks: Tensor
     log_target: Tensor | None = None
     reciprocal_rank: Tensor | None = None
+
+    def of(self, index: Tensor) -> TeacherCache:
+        """That of the queries at `index` (B,), without their triples."""
+        return TeacherCache(self.entropy[index], self.top[index], self.mass[index], self.speaks[index])
+
+
+@torch.no_grad()
+def describe(teachers: Sequence[FrozenTeacher], batch: Batch, near: Neighbourhood, pool: Pool) -> TeacherCache:
+    """Of the queries of a batch alone, over a pool, in which neighbours and the most probable entity are places."""
+    columns = zip(*(_describe(teacher, batch, near, False, pool) for teacher in teachers), strict=True)
+    entropy, top, mass = (torch.stack(column, 1) for column in columns)
+    return TeacherCache(entropy, top, mass, speak(teachers, batch.queries))
+
+
+def speak(teachers: Sequence[FrozenTeacher], queries: Tensor) -> Tensor:
+    """1 where a teacher has something to say of the head of a query, else 0; (B, K)."""
+    return torch.stack([t.speaks[queries[:, 0].to(t.speaks.device)] for t in teachers], 1).to(teachers[0].relations)
 
 
 @torch.no_grad()
@@ -45,14 +63,15 @@ def cache_teachers(
     size = len(parts[0][0])
     columns = [[torch.cat([part[k][i] for part in parts]) for k in range(len(teachers))] for i in range(size)]
     entropy, top, mass, *rest = (torch.stack(column, 1) for column in columns)
-    speaks = torch.stack([t.speaks[training.queries[:, 0].to(t.speaks.device)] for t in teachers], 1)
-    return TeacherCache(entropy, top, mass, speaks.to(entropy.dtype), *rest)
+    return TeacherCache(entropy, top, mass, speak(teachers, training.queries), *rest)
 
 
-def _describe(teacher: FrozenTeacher, batch: Batch, near: Neighbourhood, targets: bool) -> tuple[Tensor, ...]:
+def _describe(
+    teacher: FrozenTeacher, batch: Batch, near: Neighbourhood, targets: bool, pool: Pool = EVERYONE
+) -> tuple[Tensor, ...]:
     device = teacher.entities.device
     on = batch.to(device)
-    scores = teacher.logits(on.queries, batch.index).div_(teacher.temperature)
+    scores = teacher.softened(on.queries, batch.index, pool=pool)
     top, p = scores.max(1), scores.softmax(1)
     lse = top.values - p.gather(1, top.indices[:, None])[:, 0].log()  # cheaper than a logsumexp
     row, node = near.row.to(device), near.node.to(device)
@@ -70,13 +89,20 @@ def _of_targets(scores: Tensor, lse: Tensor, batch: Batch) -> tuple[Tensor, Tens
 
 
 class StateBuilder:
-    """States (rows, F) from detached parts. A cache with target features adds what depends on the answer (an option
+    """States (rows, F) from detached parts. Without a cache teachers are described batch by batch. One with target features adds what depends on the answer (an option
     to compare: it favours teachers that memorised the triple, and exists only for queries with a known answer).
 
     `asked`: the queries that the cache and the states are of, where they are not those of training.
     """
 
-    def __init__(self, mkg: MKG, training: TrainingQueries, cache: TeacherCache, asked: TrainingQueries | None = None):
+    def __init__(
+        self,
+        mkg: MKG,
+        training: TrainingQueries,
+        teachers: Sequence[FrozenTeacher],
+        cache: TeacherCache | None,
+        asked: TrainingQueries | None = None,
+    ):
         degree = torch.bincount(mkg.edges[:, 0], minlength=mkg.num_entities)
         frequency = torch.bincount(mkg.edges[:, 1], minlength=2 * mkg.num_relations)
 
@@ -85,12 +111,13 @@ class StateBuilder:
 
         seen = logs(training.queries)
         here = seen if asked is None else logs(asked.queries)
-        self.graph = (here - seen.mean(0)).div(seen.std(0).clamp(min=1e-6)).to(cache.entropy.device)
-        self.cache = cache
+        device = teachers[0].entities.device
+        self.graph = (here - seen.mean(0)).div(seen.std(0).clamp(min=1e-6)).to(device)
+        self.teachers, self.cache = teachers, cache
 
     def width(self, student_width: int) -> int:
-        teachers = self.cache.entropy.shape[1]
-        return 3 * student_width + 2 + 4 * teachers + (0 if self.cache.log_target is None else 2 * teachers + 1)
+        teachers, targets = len(self.teachers), self.cache is not None and self.cache.log_target is not None
+        return 3 * student_width + 2 + 4 * teachers + (2 * teachers + 1 if targets else 0)
 
     def of(
         self,
@@ -101,21 +128,23 @@ class StateBuilder:
         table: Tensor,
         logits: Tensor,
         lse: Tensor,
+        pool: Pool = EVERYONE,
     ) -> Tensor:
-        """One row per query of the batch, from the student's query vectors and relations (B, d), entities (N, d),
-        scores (B, N) and their log normalisers (B,)."""
-        cache, index = self.cache, batch.index
+        """One row per query of the batch, from the student's query vectors and relations (B, d), entities (P, d),
+        scores (B, P) and their log normalisers (B,). Neighbours are places in the pool."""
+        index = batch.index
+        said = describe(self.teachers, batch, near, pool) if self.cache is None else self.cache.of(index)
         context = table.new_zeros(query.shape).index_add_(0, near.row, table[near.node])
         count = torch.bincount(near.row, minlength=len(query)).clamp(min=1)[:, None]
-        agreement = logits.gather(1, cache.top[index]) - lse[:, None]
-        scalars = [cache.entropy[index] / 5, cache.mass[index], agreement / 5, cache.speaks[index]]
+        agreement = logits.gather(1, said.top) - lse[:, None]
+        scalars = [said.entropy / 5, said.mass, agreement / 5, said.speaks]
         vectors = [_unit_variance(v) for v in (query, relation, context / count)]
         return torch.cat([*vectors, self.graph[index], *scalars], 1).detach()
 
     def per_triple(self, state: Tensor, row: Tensor, position: Tensor, log_u_target: Tensor) -> Tensor:
         """States of triples from those of their queries; `position` (T,) is the triple's place in training order."""
         state, cache = state[row], self.cache
-        if cache.log_target is None or cache.reciprocal_rank is None:
+        if cache is None or cache.log_target is None or cache.reciprocal_rank is None:
             return state
         extra = [cache.log_target[position] / 5, cache.reciprocal_rank[position], log_u_target[:, None] / 5]
         return torch.cat([state, *extra], 1).detach()

@@ -13,6 +13,7 @@ from dsomgnn.batches import TrainingQueries
 from dsomgnn.models.fusion import STRUCTURE
 from dsomgnn.models.model import Model
 from dsomgnn.models.score import ScoreFunction
+from dsomgnn.pool import EVERYONE, Pool
 
 COLDEST, HOTTEST = 0.1, 10.0
 
@@ -36,12 +37,17 @@ class FrozenTeacher:
     temperature: float = 1.0
 
     def logits(
-        self, queries: Tensor, index: Tensor | None = None, dtype: torch.dtype | None = None, heat: float = 1.0
+        self,
+        queries: Tensor,
+        index: Tensor | None = None,
+        dtype: torch.dtype | None = None,
+        heat: float = 1.0,
+        pool: Pool = EVERYONE,
     ) -> Tensor:
-        """Scores (B, N) of queries (B, 2) over `heat`, made in `dtype`; `index` (B,): which training
+        """Scores (B, P) of queries (B, 2) over `heat`, made in `dtype`; `index` (B,): which training
         queries they are."""
         dtype = dtype or self.entities.dtype
-        return self.score.logits((self.vectors(queries, index) / heat).to(dtype), self.entities.to(dtype))
+        return self.score.logits((self.vectors(queries, index) / heat).to(dtype), pool.rows(self.entities).to(dtype))
 
     def multiplied_in(self, dtype: torch.dtype) -> FrozenTeacher:
         """The same with entities in the number format of its products."""
@@ -53,9 +59,17 @@ class FrozenTeacher:
         head = self.own_heads[index] if by_query else self.heads[queries[:, 0]]  # type: ignore[index]
         return self.score.query(head, self.relations[queries[:, 1]])
 
-    def log_probs(self, queries: Tensor, index: Tensor | None = None, tau: float = 1.0) -> Tensor:
-        """Log soft labels (B, N): log softmax(logits / (temperature tau))."""
-        return (self.logits(queries, index) / (self.temperature * tau)).log_softmax(1)
+    def softened(
+        self, queries: Tensor, index: Tensor | None = None, tau: float = 1.0, pool: Pool = EVERYONE
+    ) -> Tensor:
+        """Logits (B, P) of the soft labels: scores over temperature times `tau`."""
+        return pool.weigh(self.logits(queries, index, pool=pool).div_(self.temperature * tau))
+
+    def log_probs(
+        self, queries: Tensor, index: Tensor | None = None, tau: float = 1.0, pool: Pool = EVERYONE
+    ) -> Tensor:
+        """Log soft labels (B, P): log softmax(logits / (temperature tau))."""
+        return self.softened(queries, index, tau, pool).log_softmax(1)
 
 
 @torch.no_grad()

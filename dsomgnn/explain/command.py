@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from dsomgnn.explain.explanation import explain_run
-from dsomgnn.output import new_table, show, write_json
+from dsomgnn.output import new_table, probability, show, write_json
 from dsomgnn.run import latest_run
 
 MOST = 12  # names in a cell
@@ -51,8 +51,7 @@ def _tables(found: dict[str, Any]) -> Iterator[Table]:
 
 
 def _model_table(found: dict[str, Any]) -> Table:
-    title = "tail, head: rank without other known answers, of all, probability"
-    table = new_table(title)
+    table = new_table("rank without other known answers, of all, probability")
     table.add_column("model", no_wrap=True)
     for side in ("tail", "head"):
         for column in (side, "of all", "prob."):
@@ -64,7 +63,7 @@ def _model_table(found: dict[str, Any]) -> Table:
 
 
 def _cells(standing: dict[str, float]) -> list[str]:
-    return [f"{standing['rank']:g}", f"{standing['rank_of_all']:g}", f"{standing['probability']:.4f}"]
+    return [f"{standing['rank']:g}", f"{standing['rank_of_all']:g}", probability(standing["probability"])]
 
 
 def _path_table(found: dict[str, Any]) -> Table:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from dsomgnn.pool import EVERYONE, Pool
+
 
 def cross_entropy(logits: Tensor, row: Tensor, target: Tensor) -> Tensor:
     """Mean over the triples of -log softmax(logits)[row, target]; plain form.
@@ -19,9 +21,9 @@ class _FusedCrossEntropy(torch.autograd.Function):
     """Softmax in the score buffer is its own gradient, but for the targets; rows are weighted outside of it."""
 
     @staticmethod
-    def forward(ctx, query, candidates, row, target, dtype):
+    def forward(ctx, query, candidates, row, target, dtype, pool):
         query, candidates = query.to(dtype), candidates.to(dtype)
-        p = query @ candidates.T
+        p = pool.weigh(query @ candidates.T)
         torch.softmax(p, 1, out=p)
         right = p[row, target].to(torch.promote_types(dtype, torch.float32))
         loss = -right.clamp(min=torch.finfo(dtype).tiny).log().mean()
@@ -34,16 +36,21 @@ class _FusedCrossEntropy(torch.autograd.Function):
     def backward(ctx, upstream):
         gradient, query, candidates, weight = ctx.saved_tensors
         weight = weight[:, None] * upstream.to(weight.dtype)
-        return (gradient @ candidates) * weight, gradient.T @ (query * weight), None, None, None
+        return (gradient @ candidates) * weight, gradient.T @ (query * weight), None, None, None, None
 
 
 def fused_cross_entropy(
-    query: Tensor, candidates: Tensor, row: Tensor, target: Tensor, dtype: torch.dtype | None = None
+    query: Tensor,
+    candidates: Tensor,
+    row: Tensor,
+    target: Tensor,
+    dtype: torch.dtype | None = None,
+    pool: Pool = EVERYONE,
 ) -> Tensor:
-    """`cross_entropy(query @ candidates.T, row, target)` with one (B, N) buffer in all.
+    """`cross_entropy(pool.weigh(query @ candidates.T), row, target)` with one (B, N) buffer in all.
 
     Its value, not its gradient, counts a triple of a probability below the least number of `dtype` as of that.
-    `dtype`: of the products and that buffer; bfloat16 is about twice as fast where the processor has it.
-    `dtype`: of the products and that buffer; bfloat16 is about twice as fast where the processor has it.
+    `dtype`: of the products and that buffer; bfloat16 is about twice as fast where the processor has it. `candidates`
+    are the pool's rows, `target` places in it.
     """
-    return _FusedCrossEntropy.apply(query, candidates, row, target, dtype or query.dtype)
+    return _FusedCrossEntropy.apply(query, candidates, row, target, dtype or query.dtype, pool)

@@ -32,7 +32,8 @@ class Fusion(nn.Module):
 
     `structured` (N,) bool says who has structure: an entity without a train triple has none. In training a share
     `structure_dropout` of the others is treated so too, so that modalities learn to stand alone.
-    Every kind gives `forward() -> (N, width)`, laid out for a score function whose vectors have `parts` parts.
+    Every kind gives `forward() -> (N, width)`, laid out for a score function whose vectors have `parts` parts, and
+    `forward(ids) -> (n, width)` for some entities alone, through which the table's gradient is sparse.
     """
 
     def __init__(
@@ -68,30 +69,35 @@ class Fusion(nn.Module):
     def num_entities(self) -> int:
         return len(self.get_buffer(f"mask_{self.names[0]}"))
 
-    def forward(self) -> Tensor:
-        """Fused vectors, (N, width)."""
-        if self.table is None or self.project or (self.training and self.structure_dropout > 0):
-            return self.fused()
-        return _Kept.apply(self.table, self.get_buffer("absent"))
+    def forward(self, ids: Tensor | None = None) -> Tensor:
+        """Fused vectors (N, width), or (n, width) of the entities `ids` (n,)."""
+        alone = self.table is not None and not self.project and not (self.training and self.structure_dropout > 0)
+        if ids is None and alone:
+            return _Kept.apply(self.table, self.get_buffer("absent"))
+        return self.fused(ids)
 
-    def fused(self) -> Tensor:
+    def fused(self, ids: Tensor | None) -> Tensor:
         raise NotImplementedError
 
-    def sources(self) -> tuple[list[Tensor], list[Tensor]]:
-        """Per source its vectors (N, w), zero where absent, and its mask (N, 1) bool."""
+    def sources(self, ids: Tensor | None) -> tuple[list[Tensor], list[Tensor]]:
+        """Per source its vectors (N, w), zero where absent, and its mask (N, 1) bool; or of the entities `ids`."""
         vectors, masks = [], []
         for name in self.names:
-            mask = self.get_buffer(f"mask_{name}")
+            mask = _rows(self.get_buffer(f"mask_{name}"), ids)
             if name == STRUCTURE and self.training and self.structure_dropout > 0:
                 mask = mask & (torch.rand(len(mask), device=mask.device) >= self.structure_dropout)
-            vectors.append(self._values(name) * mask[:, None])
+            vectors.append(self._values(name, ids) * mask[:, None])
             masks.append(mask[:, None])
         return vectors, masks
 
-    def _values(self, name: str) -> Tensor:
+    def _values(self, name: str, ids: Tensor | None) -> Tensor:
         if name == STRUCTURE and self.table is not None:
-            return self.table
-        return self.project[OF + name](self.get_buffer(f"values_{name}"))
+            return self.table if ids is None else nn.functional.embedding(ids, self.table, sparse=True)
+        return self.project[OF + name](_rows(self.get_buffer(f"values_{name}"), ids))
+
+
+def _rows(values: Tensor, ids: Tensor | None) -> Tensor:
+    return values if ids is None else values[ids]
 
 
 class Blocks(Fusion):
@@ -102,8 +108,8 @@ class Blocks(Fusion):
         rank, modality_rank = self.ranks
         self.width = self.parts * (len(self.project) * modality_rank + (rank if self.table is not None else 0))
 
-    def fused(self) -> Tensor:
-        vectors, _ = self.sources()
+    def fused(self, ids: Tensor | None) -> Tensor:
+        vectors, _ = self.sources(ids)
         parts = [v.view(len(v), self.parts, -1) for v in vectors]
         return torch.cat(parts, 2).flatten(1)
 
@@ -115,8 +121,8 @@ class Sum(Fusion):
         super().__init__(structured, features, rank, rank, parts, **options)
         self.width = rank * parts
 
-    def fused(self) -> Tensor:
-        return torch.stack(self.sources()[0]).sum(0)
+    def fused(self, ids: Tensor | None) -> Tensor:
+        return torch.stack(self.sources(ids)[0]).sum(0)
 
 
 class Gate(Sum):
@@ -126,8 +132,8 @@ class Gate(Sum):
         super().__init__(structured, features, rank, modality_rank, parts, **options)
         self.gate = nn.ModuleList(nn.Linear(self.width, 1) for _ in self.names)
 
-    def fused(self) -> Tensor:
-        vectors, masks = self.sources()
+    def fused(self, ids: Tensor | None) -> Tensor:
+        vectors, masks = self.sources(ids)
         logits = torch.cat([gate(v) for gate, v in zip(self.gate, vectors, strict=True)], 1)
         there = torch.cat(masks, 1)
         weights = torch.where(there, logits, -1e9).softmax(1) * there

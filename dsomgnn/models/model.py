@@ -11,6 +11,7 @@ from dsomgnn.batches import Batch
 from dsomgnn.models.cross_entropy import fused_cross_entropy
 from dsomgnn.models.fusion import Blocks, Gate, Sum
 from dsomgnn.models.score import ScoreFunction, n3
+from dsomgnn.pool import EVERYONE, Pool
 from dsomgnn.sampling import BlockSampler
 
 
@@ -38,7 +39,7 @@ def read(table: Tensor, *rows: Tensor) -> tuple[Tensor, ...]:
 
 @dataclass(frozen=True)
 class Reading:
-    """What a loss reads of a model for a batch: candidates (N, d), heads and relations (B, d), and the batch's distinct
+    """What a loss reads of a model for a batch: candidates (P, d), heads and relations (B, d), and the batch's distinct
     tails (n, d), each with how often it stands there (n,)."""
 
     table: Tensor
@@ -72,37 +73,44 @@ class Model(nn.Module):
         """Fused vectors of all entities, (N, d)."""
         return self.fusion()
 
-    def heads(self, table: Tensor, head: Tensor, own: Tensor | None = None, every: bool = False) -> Tensor:
+    def heads(
+        self, table: Tensor | None, head: Tensor, own: Tensor | None = None, every: bool = False
+    ) -> Tensor:
         """Encoded heads (B, d) for entity ids (B,); no message passes between the pairs of entities `own` (n, 2).
 
-        Messages come from sampled neighbours, or from `every` one.
+        Messages come from sampled neighbours, or from `every` one. Without the `table` of all fused vectors (N, d)
+        those that are needed are made.
         """
+        vectors = self.fusion if table is None else table.__getitem__
         if self.encoder is None or self.sampler is None:
-            return table[head]
+            return vectors(head)
         seeds, back = head.unique(return_inverse=True)
         sampler = self.sampler.full if every else self.sampler
-        layers = [layer.to(table.device) for layer in sampler.layers(seeds.cpu(), own)]
-        return self.encoder(layers, table[layers[0].nodes])[back]
+        layers = [layer.to(head.device) for layer in sampler.layers(seeds.cpu(), own)]
+        return self.encoder(layers, vectors(layers[0].nodes))[back]
 
-    def loss(self, batch: Batch, weight: float, dtype: torch.dtype | None = None) -> Tensor:
-        """Cross entropy over all entities plus N3 with `weight`, both means over the batch's triples.
+    def loss(
+        self, batch: Batch, weight: float, dtype: torch.dtype | None = None, pool: Pool = EVERYONE
+    ) -> Tensor:
+        """Cross entropy over the pool plus N3 with `weight`, both means over the batch's triples.
 
-        `dtype`: of the products with all entities.
+        `dtype`: of the products with all candidates. The pool holds heads and targets of the batch.
         """
-        seen = self.read(batch)
+        seen = self.read(batch, pool)
         query = self.score.query(seen.head, seen.relation)
-        fit = fused_cross_entropy(query, seen.table, batch.row, batch.target, dtype)
+        fit = fused_cross_entropy(query, seen.table, batch.row, pool.place(batch.target), dtype, pool)
         return fit + weight * self.regulariser(seen, batch)
 
-    def read(self, batch: Batch) -> Reading:
+    def read(self, batch: Batch, pool: Pool = EVERYONE) -> Reading:
         """Candidates, encoded heads, relations and tails of a batch on the model's device."""
         head, relation = batch.queries.unbind(1)
         tail, times = batch.target.unique(return_counts=True)
+        candidates = self.fusion(pool.ids)
         if self.encoder is None:
-            table, heads, tails = read(self.candidates(), head, tail)
+            table, heads, tails = read(candidates, pool.place(head), pool.place(tail))
         else:
-            table, tails = read(self.candidates(), tail)
-            heads = self.heads(table, head, batch.pairs.cpu())
+            table, tails = read(candidates, pool.place(tail))
+            heads = self.heads(table if pool.ids is None else None, head, batch.pairs.cpu())
         return Reading(table, heads, self.relation[relation], tails, times)
 
     def regulariser(self, seen: Reading, batch: Batch) -> Tensor:
@@ -114,5 +122,7 @@ class Model(nn.Module):
     def encode_all(self, chunk: int = 4096) -> tuple[Tensor, Tensor]:
         """Candidates (N, d) and encoded heads (N, d) of all entities, every train edge used."""
         table = self.candidates().detach()
+        if self.encoder is None:
+            return table, table
         parts = torch.arange(len(table), device=table.device).split(chunk)
         return table, torch.cat([self.heads(table, part, every=True) for part in parts])

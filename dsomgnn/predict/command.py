@@ -10,7 +10,7 @@ from typing import Any
 
 from rich.table import Table
 
-from dsomgnn.output import new_table, show, write_json
+from dsomgnn.output import new_table, probability, show, write_json
 from dsomgnn.predict.loaded import Answer, Loaded, Question, load
 from dsomgnn.run import latest_run
 
@@ -61,7 +61,7 @@ def answer_table(model: Loaded, question: Question, answers: list[Answer]) -> Ta
         table.add_column(column, overflow="fold")
     for a in answers:
         ids = [a.entity] if identifiers else []
-        table.add_row(str(a.rank), f"{a.probability:.4f}", f"{a.score:.3f}", a.name, *ids, a.known or "")
+        table.add_row(str(a.rank), probability(a.probability), f"{a.score:.3f}", a.name, *ids, a.known or "")
     return table
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Protocol
 
 import numpy as np
@@ -14,11 +15,14 @@ from dsomgnn.errors import DsomError
 
 Logits = Callable[[Tensor], Tensor]
 HALF = 2.0**-8  # the largest relative error of rounding to bfloat16
+CHUNK = 4096  # entities whose rounding is looked at together
 SLACK = 1.01  # for the rounding of the bounds themselves
 
 
 class Counter(Protocol):
-    """Counts of the rivals of right answers among N entities."""
+    """Counts of the rivals of right answers among N entities; `bytes_per_score` is what it takes meanwhile."""
+
+    bytes_per_score: int
 
     def count(
         self, queries: Tensor, row: Tensor, target: Tensor, known_row: Tensor, known: Tensor
@@ -45,6 +49,8 @@ class Dense:
 
     The right answer's score is read from the same matrix, so that it ties with itself exactly.
     """
+
+    bytes_per_score = 8
 
     def __init__(self, logits: Logits):
         self.logits = logits
@@ -73,10 +79,13 @@ class Pruned:
     """
 
     def __init__(self, vectors: Logits, entities: Tensor, dtype: torch.dtype = torch.float32):
-        _refuse(torch.isfinite(entities).all())
         self.vectors, self.entities, self.rough = vectors, entities, entities.to(dtype)
-        self.size = entities.norm(dim=1).max()
-        self.lost = (entities - entities.bfloat16().float()).norm(dim=1).max()
+        self.bytes_per_score = 2 * dtype.itemsize
+        self.threads = ThreadPoolExecutor(torch.get_num_threads())
+        parts = entities.split(CHUNK)
+        self.size = torch.cat([part.norm(dim=1) for part in parts])
+        self.lost = torch.cat([(part - part.bfloat16().float()).norm(dim=1) for part in parts])
+        _refuse(torch.isfinite(self.size).all())
 
     def count(self, queries, row, target, known_row, known):
         query = self.vectors(queries)
@@ -84,34 +93,48 @@ class Pruned:
         scores = query.to(self.rough.dtype) @ self.rough.T
         scores[known_row, known] = -torch.inf
         right = self._exact(query, row, target)
-        margin = self._margin(query)[row] * SLACK + 2 * HALF * SLACK * right.abs()
+        slope = self._slopes(query)
         above, level = torch.zeros(2, len(row), dtype=torch.long)
         for number, which in enumerate(shares(row, len(scores))):
             rows = row[which]
             part = scores[rows] if number else scores
             own = torch.arange(len(rows)), target[which]
             shown, part[own] = part[own], -torch.inf
-            above[which], level[which] = self._rivals(part, query[rows], right[which], margin[which])
+            above[which], level[which] = self._all_rivals(part, query[rows], right[which], slope[rows])
             part[own] = shown
         return above, level + 1, right
 
-    def _rivals(self, scores: Tensor, query: Tensor, right: Tensor, margin: Tensor) -> tuple[Tensor, Tensor]:
-        """Entities above and level with `right` (n,), by rows of `scores` (n, N)."""
-        rows, width = scores.shape
-        flat = torch.from_numpy(np.flatnonzero((scores >= (right - margin)[:, None]).numpy()))
-        line = flat // width
-        sure = scores.view(-1)[flat] > (right + margin)[line]
-        near = line[~sure]
-        value = self._exact(query, near, flat[~sure] - near * width)
-        above = torch.cat([line[sure], near[value > right[near]]])
-        return above.bincount(minlength=rows), near[value == right[near]].bincount(minlength=rows)
+    def _all_rivals(self, *of_rows: Tensor) -> Tensor:
+        """`_rivals`, some rows in each thread: what looks up positions would else keep all but one waiting."""
+        size = -(-len(of_rows[0]) // torch.get_num_threads())
+        parts = zip(*(x.split(size) for x in of_rows), strict=True)
+        return torch.cat(list(self.threads.map(lambda part: torch.stack(self._rivals(*part)), parts)), 1)
 
-    def _margin(self, query: Tensor) -> Tensor:
-        """How far a rough score can be from the exact one before its own rounding, (B,)."""
+    def _rivals(self, scores: Tensor, query: Tensor, right: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+        """Entities above and level with `right` (n,), by rows of `scores` (n, N).
+
+        Most are told by a margin for all entities, most of the others by their own.
+        """
+        rows, width = scores.shape
+        rounding = 2 * HALF * SLACK * right.abs()
+        margin = slope @ torch.stack([self.size.max(), self.lost.max()]) + rounding
+        flat = _where(scores >= (right - margin)[:, None])
+        line, score = flat // width, scores.view(-1)[flat]
+        open_ = _where(score <= (right + margin)[line])
+        row, entity, ahead = line[open_], flat[open_] - line[open_] * width, score[open_] - right[line[open_]]
+        own = slope[row, 0] * self.size[entity] + slope[row, 1] * self.lost[entity] + rounding[row]
+        near = _where(ahead.abs() <= own)
+        value, row_near = self._exact(query, row[near], entity[near]), row[near]
+        sure = line.bincount(minlength=rows) - row[ahead <= own].bincount(minlength=rows)
+        above = sure + row_near[value > right[row_near]].bincount(minlength=rows)
+        return above, row_near[value == right[row_near]].bincount(minlength=rows)
+
+    def _slopes(self, query: Tensor) -> Tensor:
+        """How far a rough score can be from the exact one, before its own rounding, per length of the entity and per
+        length that the entity lost to rounding, (B, 2)."""
         rounded = query.bfloat16().float()
-        inputs = (query - rounded).norm(dim=1) * self.size + rounded.norm(dim=1) * self.lost
-        sums = query.norm(dim=1) * self.size * query.shape[1] * 2.0**-23
-        return inputs + sums
+        sums = query.norm(dim=1) * query.shape[1] * 2.0**-23
+        return SLACK * torch.stack([(query - rounded).norm(dim=1) + sums, rounded.norm(dim=1)], 1)
 
     def _exact(self, query: Tensor, row: Tensor, entity: Tensor) -> Tensor:
         """Scores of pairs (n,), `row` sorted; each is summed in the same order, so that equal vectors tie exactly."""
@@ -121,6 +144,11 @@ class Pruned:
             warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
             pairs = torch.sparse_csr_tensor(starts, entity, query.new_zeros(len(row)), size, check_invariants=False)
         return torch.sparse.sampled_addmm(pairs, query, self.entities.T, beta=0.0).values()
+
+
+def _where(mask: Tensor) -> Tensor:
+    """Flat positions where it is true; numpy finds them faster than torch."""
+    return torch.from_numpy(np.flatnonzero(mask.numpy()))
 
 
 def _refuse(finite: bool | Tensor) -> None:

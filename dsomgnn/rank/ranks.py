@@ -61,7 +61,7 @@ def rank_triples(
     ends = torch.bincount(place, minlength=len(distinct)).cumsum(0)
     above, level = torch.empty(2, len(queries), dtype=torch.long)
     score = torch.empty(len(queries))
-    size = max(1, budget // (4 * 2 * num_entities))
+    size = max(1, budget // (counter.bytes_per_score * num_entities))
     start = 0
     for part in torch.arange(len(distinct)).split(size):
         mine = order[start : (start := int(ends[part[-1]]))]

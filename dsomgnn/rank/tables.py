@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.table import Table
 
+from dsomgnn.data.triples import Vocabulary
 from dsomgnn.output import new_table
 
 COLUMNS = ("mrr", "mr", "hits@1", "hits@3", "hits@10")
@@ -28,19 +30,25 @@ def overall_table(result: dict[str, Any]) -> Table:
 
 
 def slice_table(result: dict[str, Any]) -> Table:
-    """One row per model and slice of the queries."""
+    """Below each model a row per slice of the queries."""
     table = new_table("by slice")
-    for title in ("model", "slice"):
-        table.add_column(title, no_wrap=True)
+    table.add_column("model", no_wrap=True)
     for title in (*TITLES, "queries"):
         table.add_column(title, justify="right", no_wrap=True)
     for name, model in result["models"].items():
-        for place, (slice_, values) in enumerate(model["slices"].items()):
-            table.add_row("" if place else name, slice_, *_cells(values), f"{values['n']:,}")
+        table.add_row(name)
+        for slice_, values in model["slices"].items():
+            table.add_row(f"  {slice_}", *_cells(values), f"{values['n']:,}")
     return table
 
 
-def relation_table(result: dict[str, Any]) -> Table:
+def readable(relations: Vocabulary) -> dict[str, str]:
+    """What tables call a relation, and its inverse: the identifier, or the name where that is an address."""
+    words = {i: name if "://" in i else i for i, name in zip(relations.ids, relations.names, strict=True)}
+    return words | {f"inverse:{i}": f"inverse:{word}" for i, word in words.items()}
+
+
+def relation_table(result: dict[str, Any], words: Mapping[str, str]) -> Table:
     """MRR per relation, one column per model (a teacher by its bare name), relations with the most queries first."""
     models = result["models"]
     first = next(iter(models.values()))["relations"]
@@ -52,7 +60,7 @@ def relation_table(result: dict[str, Any]) -> Table:
     order = sorted(first, key=lambda r: (-first[r]["n"], r))
     for relation in order[:MOST]:
         values = [f"{model['relations'][relation]['mrr']:.3f}" for model in models.values()]
-        table.add_row(relation, f"{first[relation]['n']:,}", *values)
+        table.add_row(words.get(relation, relation), f"{first[relation]['n']:,}", *values)
     if len(order) > MOST:
         table.add_row(f"and {len(order) - MOST} more (--json)")
     return table
@@ -71,7 +79,7 @@ def phase_table(record: dict[str, Any]) -> Table:
     return table
 
 
-def choice_table(choices: dict[str, Any]) -> Table:
+def choice_table(choices: dict[str, Any], words: Mapping[str, str]) -> Table:
     """Mean probability of each teacher, per relation and side, those of most triples first."""
     names = list(choices["overall"])
     table = new_table("how often the agent chooses each teacher")
@@ -82,7 +90,7 @@ def choice_table(choices: dict[str, Any]) -> Table:
     order = sorted(rows, key=lambda relation: -rows[relation]["n"])
     for relation in order[:MOST]:
         row = rows[relation]
-        table.add_row(relation, f"{row['n']:,}", *(f"{row[name]:.2f}" for name in names))
+        table.add_row(words.get(relation, relation), f"{row['n']:,}", *(f"{row[name]:.2f}" for name in names))
     if len(order) > MOST:
         table.add_row(f"and {len(order) - MOST} more (record.json)")
     table.add_row("all", "", *(f"{choices['overall'][name]:.2f}" for name in names), style="bold")

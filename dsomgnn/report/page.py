@@ -40,7 +40,7 @@ def page(ranking: Ranking, report: dict[str, Any]) -> str:
             slices=view.slices(report),
             relations=view.relations(report),
             training=view.training(phases, marks),
-            agent=view.agent(report, record, phases, marks),
+            agent=view.agent(report, record, phases, marks, job.dataset.relations),
             calibration=view.calibration(report),
             missing=view.missing(report, marks),
             audit=view.audit(record, ranking.split),

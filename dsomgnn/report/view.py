@@ -9,6 +9,7 @@ from typing import Any
 from markupsafe import Markup
 
 from dsomgnn.auditing import CHECKS
+from dsomgnn.data.triples import Vocabulary
 from dsomgnn.report.curves import NO_TEACHER, Curves
 from dsomgnn.report.plots import COLOURS, Points, Value, bars, estimates, lines, reliability
 
@@ -107,14 +108,20 @@ def training(phases: Mapping[str, Curves], marks: Mapping[str, int]) -> list[dic
 
 
 def agent(
-    report: Mapping[str, Any], record: Mapping[str, Any], phases: Mapping[str, Curves], marks: Mapping[str, int]
+    report: Mapping[str, Any],
+    record: Mapping[str, Any],
+    phases: Mapping[str, Curves],
+    marks: Mapping[str, int],
+    relations: Vocabulary,
 ) -> dict[str, Any] | None:
     """What was chosen: over training, per relation, per kind of entity, and on the split."""
     choices = record["phases"].get("student", {}).get("choices") or {}
     share = phases["student"].share if "student" in phases else {}
     if not choices and not report.get("chosen"):
         return None
+    names = dict(zip(relations.ids, relations.names, strict=True))
     return {
+        "words": names | {f"inverse:{relation}": f"inverse: {name}" for relation, name in names.items()},
         "plot": lines(share, "share of training triples taught by each teacher", marks) if share else None,
         "share": share,
         "teachers": list(choices.get("overall") or report["chosen"]["share"]),

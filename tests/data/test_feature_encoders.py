@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from dsomgnn.data import encoders
 from dsomgnn.data.encoders import numeric_feature, text_feature
 from dsomgnn.data.triples import Vocabulary
 from dsomgnn.errors import DataError
@@ -46,6 +47,17 @@ def test_a_text_without_a_known_word_is_absent(tmp_path):
 def test_texts_that_are_all_the_same_are_read_without_a_warning(tmp_path):
     values = texts(tmp_path, "".join(f"{entity}\tred wine from France\n" for entity in ENTITIES.ids)).values
     torch.testing.assert_close(values, values[:1].expand(4, -1))
+
+
+def test_the_same_texts_come_from_the_cache_bit_for_bit_and_others_do_not(tmp_path, monkeypatch):
+    made = []
+    monkeypatch.setattr(encoders, "_word_vectors", lambda *a, real=encoders._word_vectors: made.append(a) or real(*a))
+    first, again = texts(tmp_path), texts(tmp_path)
+    assert torch.equal(first.values, again.values)
+    assert len(made) == 1
+    texts(tmp_path, TEXT.replace("tea", "coffee"))
+    texts(tmp_path, dim=1)
+    assert len(made) == 3
 
 
 def test_texts_without_any_word_are_refused(tmp_path):
