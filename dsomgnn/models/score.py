@@ -25,10 +25,6 @@ class ScoreFunction(Protocol):
         """Scores (B, N) of candidates (N, d)."""
         ...
 
-    def moduli(self, vectors: Tensor) -> Tensor:
-        """Sizes of the components, for the N3 regulariser."""
-        ...
-
 
 class ComplEx:
     """Re<h, r, conj(t)> (Trouillon et al. 2016); a vector is its real half, then its imaginary half."""
@@ -43,10 +39,6 @@ class ComplEx:
     def logits(self, query: Tensor, candidates: Tensor) -> Tensor:
         return query @ candidates.T
 
-    def moduli(self, vectors: Tensor) -> Tensor:
-        real, imaginary = vectors.chunk(2, -1)
-        return (real.square() + imaginary.square() + 1e-30).sqrt()
-
 
 class DistMult:
     """<h, r, t> (Yang et al. 2015)."""
@@ -60,14 +52,30 @@ class DistMult:
     def logits(self, query: Tensor, candidates: Tensor) -> Tensor:
         return query @ candidates.T
 
-    def moduli(self, vectors: Tensor) -> Tensor:
-        return vectors.abs()
-
 
 SCORES: dict[str, type[ComplEx] | type[DistMult]] = {"complex": ComplEx, "distmult": DistMult}
 
 
+class _Cubes(torch.autograd.Function):
+    """Weighted sum of cubed moduli, whose derivative by a component x of modulus m is 3 m x."""
+
+    @staticmethod
+    def forward(ctx, vectors, weight, parts):
+        components = vectors.view(len(vectors), parts, -1)
+        moduli = components.square().sum(1).sqrt_()
+        ctx.save_for_backward(components, moduli, weight)
+        return (moduli.square() * moduli).sum(1).dot(weight)
+
+    @staticmethod
+    def backward(ctx, upstream):
+        components, moduli, weight = ctx.saved_tensors
+        slope = moduli * (3 * upstream * weight)[:, None]
+        return (components * slope[:, None]).flatten(1), None, None
+
+
 def n3(score: ScoreFunction, factors: Iterable[tuple[Tensor, Tensor]]) -> Tensor:
-    """Sum of cubed moduli of factors, given as vectors (B, d) with weights (B,) (Lacroix et al. 2018)."""
-    cubes = [((score.moduli(vectors) ** 3).sum(-1) * weight).sum() for vectors, weight in factors]
-    return torch.stack(cubes).sum()
+    """Sum of cubed moduli of factors, given as vectors (B, d) with weights (B,) (Lacroix et al. 2018).
+
+    The modulus of a component is its length over the vector's parts.
+    """
+    return torch.stack([_Cubes.apply(vectors, weight, score.parts) for vectors, weight in factors]).sum()

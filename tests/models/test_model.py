@@ -54,7 +54,7 @@ def test_the_loss_is_the_mean_over_triples_of_cross_entropy_and_n3(random_mkg, n
         head, relation = heads[row][None], model.relation[batch.queries[row, 1]][None]
         logits = model.score.logits(model.score.query(head, relation), table)[0]
         wanted += logits.logsumexp(0) - logits[target]
-        wanted += 0.3 * sum(model.score.moduli(v).pow(3).sum() for v in (head, relation, table[target]))
+        wanted += 0.3 * sum(lengths(v, model.score.parts).pow(3).sum() for v in (head, relation, table[target]))
     torch.testing.assert_close(model.loss(batch, 0.3), wanted / len(batch.row))
 
 
@@ -68,6 +68,11 @@ def test_merged_rows_have_the_loss_and_gradients_of_rows_apart(random_mkg, name,
         loss.backward()
         found.append([loss.detach(), *(p.grad for p in model.parameters())])
     torch.testing.assert_close(found[0], found[1])
+
+
+def lengths(vector: torch.Tensor, parts: int) -> torch.Tensor:
+    """Of the components of a vector, over its parts."""
+    return torch.stack(vector.chunk(parts, -1)).norm(dim=0)
 
 
 @pytest.fixture(scope="module")

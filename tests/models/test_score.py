@@ -62,3 +62,10 @@ def test_n3_of_zero_has_a_finite_gradient(name):
     x = torch.zeros(2, 4, requires_grad=True)
     n3(SCORES[name](), [(x, torch.ones(2))]).backward()
     assert torch.isfinite(x.grad).all()
+
+
+@pytest.mark.parametrize("name", SCORES)
+def test_gradient_of_n3_equals_finite_differences(name):
+    x, y = torch.randn(3, 8, dtype=torch.float64, requires_grad=True), torch.randn(2, 8, dtype=torch.float64)
+    weight, other = torch.tensor([0.5, 2.0, 1.0], dtype=torch.float64), torch.tensor([3.0, 1.0], dtype=torch.float64)
+    assert torch.autograd.gradcheck(lambda v: 0.7 * n3(SCORES[name](), [(v, weight), (y, other)]), x)
