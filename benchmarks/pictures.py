@@ -52,9 +52,9 @@ def main(run: str) -> None:
     names = model_names(run, "all")
     ranking: Ranking = open_ranking(run, names)
     page = write_report(ranking, names)
-    draw(overall_table(ranking.result(names)), "rank.svg", "dsomgnn rank --model all", 100)
+    draw(overall_table(ranking.result(names)), "rank.svg", "dsomgnn rank --model all", 74)
     choices, words = ranking.record["phases"]["student"]["choices"], readable(ranking.job.dataset.relations)
-    draw(choice_table(choices, words), "choices.svg", "what the agent chose", 90)
+    draw(choice_table(choices, words), "choices.svg", "what the agent chose", 70)
     if shutil.which("chromium"):
         for name, shot in SHOTS.items():
             shoot(page, name, *shot)

@@ -98,6 +98,7 @@ class TrainingQueries:
         return Batch(self.queries[index], row, self.target[at], index, at)
 
     def batches(self, size: int, steps: int = 0) -> Iterator[Batch]:
-        """One epoch in random order (torch's global generator), `size` queries at a time; only so many `steps` of it."""
+        """One epoch in random order (torch's global generator), `size` queries at a time; at most `steps` batches,
+        where that is not 0."""
         for index in torch.randperm(len(self)).split(size)[: steps or None]:
             yield self.at(index)

@@ -59,6 +59,15 @@ class Job:
         return Answers.of(data.known, data.num_entities, data.num_relations)
 
     @cached_property
+    def selecting(self) -> Tensor:
+        """The valid triples (n, 3) that models are selected on."""
+        valid, size, generator = self.dataset.valid, self.recipe.rank.valid, torch.Generator()
+        if not 0 < size < len(valid):
+            return valid
+        drawn = torch.randperm(len(valid), generator=generator.manual_seed(self.recipe.seed))[:size]
+        return valid[drawn.sort().values]
+
+    @cached_property
     def held(self) -> Tensor | None:
         """Mask, in training order, of the triples held back from teachers; None where there is no reserve."""
         if not self.recipe.reserve:
@@ -81,7 +90,7 @@ def build(
     """
     folder = Path(folder)
     device = pick_device(recipe.device)
-    prepare_torch(device, recipe.threads)
+    prepare_torch(device, recipe.threads, recipe.sampled)
     dataset = load_dataset(data_folder or find_dataset(recipe.data.name, folder))
     if recipe.data.holdout:
         dataset = hold_out(dataset, recipe.data.holdout)
@@ -107,11 +116,15 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
-def prepare_torch(device: torch.device, threads: int) -> None:
-    """Process-wide settings of torch: threads, fast float32 products, and on the CPU sums in one order."""
+def prepare_torch(device: torch.device, threads: int, sampled: bool) -> None:
+    """Process-wide settings of torch: threads, fast float32 products, and on the CPU sums in one order.
+
+    Buffers over `sampled` candidates have another size in every step: kept, they would pile up.
+    """
     if threads:
         torch.set_num_threads(threads)
-    keep_memory()
+    if not sampled:
+        keep_memory()
     # fp32 products through oneDNN: faster on CPUs, and TF32 on GPUs
     torch.set_float32_matmul_precision("medium" if device.type == "cpu" else "high")
     if device.type == "cpu":  # gradients of x[index] are else added up by threads in any order
@@ -122,7 +135,8 @@ def prepare_torch(device: torch.device, threads: int) -> None:
 def make_feature(name: str, recipe: FeatureRecipe, dataset: Dataset, seed: int, device: torch.device = CPU) -> Feature:
     folder, entities = dataset.folder, dataset.entities
     if recipe.encoder == "tfidf-svd":
-        feature = text_feature(name, folder, recipe.source, recipe.dim or TEXT_DIM, entities, seed)
+        with Counter(f"{name}: words of texts"):
+            feature = text_feature(name, folder, recipe.source, recipe.dim or TEXT_DIM, entities, seed)
     elif recipe.encoder == "numeric":
         feature = numeric_feature(name, folder, recipe.source, entities)
     elif recipe.encoder == "histogram":
@@ -193,10 +207,10 @@ def make_distiller(job: Job, student: Model, teachers: list[FrozenTeacher]) -> D
     recipe, agent = job.recipe, job.recipe.agent
     distill = recipe.distill
     neighbours = Neighbours(job.teacher_mkg, distill.neighbourhood, distill.hops, distill.walks)
-    cache = cache_teachers(teachers, job.training, neighbours, agent.state == "target")
-    states = StateBuilder(job.mkg, job.training, cache)
     choice: Agent | FixedChoice
+    states = None
     if distill.policy == "reinforce":
+        states = make_states(job, teachers, neighbours)
         width = states.width(student.relation.shape[1])
         options = AgentOptions(agent.reward, agent.baseline, agent.rows, agent.entropy, agent.lr, agent.clip)
         choice = Agent(Policy(width, len(teachers), agent.hidden).to(job.device), options)
@@ -214,8 +228,30 @@ def make_distiller(job: Job, student: Model, teachers: list[FrozenTeacher]) -> D
     n3, held, products = recipe.student.n3, job.held, getattr(torch, recipe.student.products)
     known = Answers.of(job.dataset.train, job.dataset.num_entities, job.dataset.num_relations)
     return Distiller(
-        student, teachers, job.training, known, neighbours, states, choice, weights, n3, stages, held, products
+        student,
+        teachers,
+        job.training,
+        known,
+        neighbours,
+        states,
+        choice,
+        weights,
+        n3,
+        stages,
+        held,
+        products,
+        recipe.student.candidates,
     )
+
+
+def make_states(
+    job: Job, teachers: list[FrozenTeacher], neighbours: Neighbours, asked: TrainingQueries | None = None
+) -> StateBuilder:
+    """States of training queries, or of those that are `asked`; over sampled candidates nothing is known of them
+    beforehand."""
+    queries, targets = asked or job.training, job.recipe.agent.state == "target"
+    cache = None if job.recipe.student.candidates else cache_teachers(teachers, queries, neighbours, targets)
+    return StateBuilder(job.mkg, job.training, teachers, cache, asked)
 
 
 def plugins(recipe: Recipe, folder: Path) -> dict[str, Path]:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from dsomgnn.counter import Counter
 from dsomgnn.data.cards import Card, card_of, known_cards
-from dsomgnn.errors import DataError, RecipeError
+from dsomgnn.errors import DataError, RecipeError, reason
 from dsomgnn.output import new_table, show
 from dsomgnn.places import at_hand
 
@@ -88,7 +88,7 @@ def _get(card: Card, base: str | None, to: Path) -> Path:
     try:
         got = get_dataset(card, to, base, lambda name: Counter(f"{card.name}/{name}", of_bytes=True))
     except OSError as error:
-        raise DataError(f"{to / card.name}: cannot be written: {error}") from None
+        raise DataError(f"{to / card.name}: cannot be written: {reason(error)}") from None
     counts = card.counts
     print(f"{got.folder}: {'got' if got.fresh else 'there already'}, verified")
     print(f"  {counts.entities:,} entities, {counts.relations:,} relations, {counts.triples:,} triples")

@@ -8,13 +8,12 @@ import torch
 from torch import Tensor
 
 from dsomgnn.batches import TrainingQueries
-from dsomgnn.build import Job
+from dsomgnn.build import Job, make_states
 from dsomgnn.data.mkg import MKG
 from dsomgnn.distill.agent import Agent, AgentOptions
 from dsomgnn.distill.distiller import Distiller
 from dsomgnn.distill.losses import LossWeights
 from dsomgnn.distill.policy import Policy
-from dsomgnn.distill.state import StateBuilder, cache_teachers
 from dsomgnn.distill.teachers import FrozenTeacher
 from dsomgnn.models.model import Model
 from dsomgnn.neighbourhood import Neighbours
@@ -49,9 +48,11 @@ def _distiller(
     """The distiller of the run, over the queries that are asked in place of those of training."""
     recipe, distill = job.recipe, job.recipe.distill
     neighbours = Neighbours(job.teacher_mkg, distill.neighbourhood, distill.hops, distill.walks)
-    cache = cache_teachers(teachers, asked, neighbours, recipe.agent.state == "target")
-    states = StateBuilder(job.mkg, job.training, cache, asked)
+    states = make_states(job, list(teachers), neighbours, asked)
     policy = Policy(states.width(student.relation.shape[1]), len(teachers), recipe.agent.hidden).to(job.device)
     load_into(policy, run.read_tensors(FILE)[0], str(run.path / FILE))
     agent = Agent(policy, AgentOptions())
-    return Distiller(student, teachers, asked, job.known, neighbours, states, agent, LossWeights(), recipe.student.n3)
+    given = (agent, LossWeights(), recipe.student.n3)
+    return Distiller(
+        student, teachers, asked, job.known, neighbours, states, *given, candidates=recipe.student.candidates
+    )

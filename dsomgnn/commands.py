@@ -49,7 +49,8 @@ def _fit(job: Job, run: Run, work: Callable[[Progress], dict[str, Any]]) -> None
         progress.say(f"\nstopped; {on}", "yellow")
         sys.exit(INTERRUPTED)
     choices = record["phases"]["student"].get("choices")
-    show(phase_table(record), *([choice_table(choices, readable(job.dataset.relations))] if choices else []))
+    chosen = [choice_table(choices, readable(job.dataset.relations))] if choices else []
+    show(*chosen, phase_table(record))
     print(f"\nNext: dsomgnn rank {run.path}")
 
 

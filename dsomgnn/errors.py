@@ -51,7 +51,12 @@ def nearest(word: str, known: Iterable[str]) -> str:
     return f" Known: {', '.join(known)}." if 0 < len(known) <= 12 else ""
 
 
+def reason(error: Exception) -> str:
+    """What an error says, without the number and the file that a message names already."""
+    return getattr(error, "strerror", None) or str(error)
+
+
 def one_of(option: str, word: str, known: tuple[str, ...]) -> None:
     """Raises RecipeError where the word of an option is none of the known ones."""
     if word not in known:
-        raise RecipeError(f"{option} {word}: not one of {', '.join(known)}.{nearest(word, known)}")
+        raise RecipeError(f"{option} {word}: no such choice.{nearest(word, known)}")

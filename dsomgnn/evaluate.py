@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from dsomgnn.build import Job
 from dsomgnn.distill.ensemble import Ensemble
@@ -12,14 +13,19 @@ from dsomgnn.rank.counting import Counter, Dense, Pruned
 from dsomgnn.rank.ranks import Ranks, rank_triples
 
 
-@torch.no_grad()
 def rank_split(job: Job, model: FrozenTeacher | Ensemble, split: str) -> Ranks:
     """Filtered ranks in both directions, within the recipe's memory budget."""
+    return rank_these(job, model, job.dataset.split(split))
+
+
+@torch.no_grad()
+def rank_these(job: Job, model: FrozenTeacher | Ensemble, triples: Tensor) -> Ranks:
+    """`rank_split` of triples (n, 3) of the data set."""
     data = job.dataset
     counter: Counter
     if job.device.type == "cpu" and isinstance(model, FrozenTeacher):
         counter = Pruned(model.vectors, model.entities, fast_dtype())
     else:
         counter = Dense(lambda queries: model.logits(queries.to(job.device)))
-    triples, budget = data.split(split), job.recipe.rank.budget_mb << 20
+    budget = job.recipe.rank.budget_mb << 20
     return rank_triples(counter, triples, job.known, data.num_entities, data.num_relations, budget)

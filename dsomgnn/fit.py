@@ -19,7 +19,7 @@ from dsomgnn.distill.distiller import LEARN, Distiller
 from dsomgnn.distill.lesson import Lesson
 from dsomgnn.distill.teachers import FrozenTeacher, fit_temperature, freeze
 from dsomgnn.errors import DataError
-from dsomgnn.evaluate import rank_split
+from dsomgnn.evaluate import rank_these
 from dsomgnn.models.model import Model
 from dsomgnn.optimise import Optimisers
 from dsomgnn.phase import Phase, Standing, train
@@ -97,7 +97,7 @@ def _teacher(job: Job, run: Run, record: dict, name: str, number: int, progress:
         best, standing = pretrain(job, run, model, name, number, progress)
         load_into(model, best["model"], file)
         frozen = freeze(name, model, None)
-        heat = fit_temperature(frozen, job.dataset.valid, job.dataset.num_relations)
+        heat = fit_temperature(frozen, job.selecting, job.dataset.num_relations)
         without = mrr_without(job, model, job.recipe.teachers[name].modalities)
         for modality in (m for m, value in without.items() if standing.best_mrr - value < LEAST_USE):
             progress.say(
@@ -131,13 +131,11 @@ def fit_epoch(
     model: Model, training: TrainingQueries, optimisers: Optimisers, settings: Training, device: torch.device
 ) -> dict[str, Any]:
     """One epoch of cross entropy and N3 without teachers."""
-    started, total = time.monotonic(), torch.zeros((), device=device)
-    for batch in training.batches(settings.batch):
+    started, total, rows, triples = time.monotonic(), torch.zeros((), device=device), 0, 0
+    for batch in training.batches(settings.batch, settings.steps):
         total += plain_step(model, batch.to(device), optimisers, settings) * len(batch.row)
-    return {
-        "loss": total.item() / training.num_triples,
-        "rows_per_second": len(training) / (time.monotonic() - started),
-    }
+        rows, triples = rows + len(batch.queries), triples + len(batch.row)
+    return {"loss": total.item() / triples, "rows_per_second": rows / (time.monotonic() - started)}
 
 
 def distil(job: Job, run: Run, record: dict, teachers: list[FrozenTeacher], progress: Progress) -> None:
@@ -153,7 +151,7 @@ def distil(job: Job, run: Run, record: dict, teachers: list[FrozenTeacher], prog
     phase = Phase(number, "student", student, optimisers, settings, epoch, validate, agent, settle)
     best, standing = train(phase, run, job.recipe.seed, progress)
     load_into(student, best["model"], "student")
-    heat = fit_temperature(freeze("student", student, None), job.dataset.valid, job.dataset.num_relations)
+    heat = fit_temperature(freeze("student", student, None), job.selecting, job.dataset.num_relations)
     extra = {}
     if distiller:
         if agent:
@@ -171,29 +169,37 @@ def _student_epoch(
     if distiller is None:
         return lambda _: fit_epoch(student, job.training, optimisers, settings, job.device)
     lesson = Lesson(distiller, distiller.choice) if isinstance(distiller.choice, Agent) else None
-    return lambda epoch: distil_epoch(distiller, lesson, optimisers, settings.batch, epoch, job.recipe.agent.every)
+    every, steps = job.recipe.agent.every, settings.steps
+    return lambda epoch: distil_epoch(distiller, lesson, optimisers, settings.batch, epoch, every, steps)
 
 
 def distil_epoch(
-    distiller: Distiller, lesson: Lesson | None, optimisers: Optimisers, size: int, epoch: int, every: int = 1
+    distiller: Distiller,
+    lesson: Lesson | None,
+    optimisers: Optimisers,
+    size: int,
+    epoch: int,
+    every: int = 1,
+    steps: int = 0,
 ) -> dict[str, Any]:
     """One epoch of distillation: a student step per batch; while the agent learns, a step of it `every` so many."""
-    started, tally = time.monotonic(), Tally([t.name for t in distiller.teachers])
-    for number, (batch, stage) in enumerate(distiller.epoch(size, epoch)):
+    started, rows, tally = time.monotonic(), 0, Tally([t.name for t in distiller.teachers])
+    for number, (batch, stage) in enumerate(distiller.epoch(size, epoch, steps)):
+        rows += len(batch.queries)
         taught_step(distiller, batch, stage, optimisers, tally, measure=number % MEASURE_EVERY == 0)
         if lesson and stage == LEARN and number % every == 0:
             tally.add_lesson(lesson.give())
-    return {**tally.event(), "rows_per_second": len(distiller.training) / (time.monotonic() - started)}
+    return {**tally.event(), "rows_per_second": rows / (time.monotonic() - started)}
 
 
 def optimisers_of(model: Model, settings: Training) -> Optimisers:
     tables = [model.relation] + ([model.fusion.table] if model.fusion.table is not None else [])
-    return Optimisers(model, tables, settings.lr, settings.lr_dense)
+    return Optimisers(model, tables, settings.lr, settings.lr_dense, bool(settings.candidates))
 
 
 def valid_mrr(job: Job, model: Model) -> float:
     """Filtered validation MRR, ties realistic: what models are selected by."""
-    return mrr(rank_split(job, freeze("", model, None), "valid"))
+    return mrr(rank_these(job, freeze("", model, None), job.selecting))
 
 
 def mrr_without(job: Job, model: Model, modalities: Sequence[str]) -> dict[str, float]:

@@ -14,6 +14,7 @@ from torch import Tensor
 from dsomgnn._dgl import dgl, one_thread
 from dsomgnn.data.answers import Answers
 from dsomgnn.data.mkg import MKG
+from dsomgnn.pool import Pool
 
 KINDS = ("sampled", "khop", "answers", "random", "target", "none")
 
@@ -32,6 +33,10 @@ class Neighbourhood:
 
     def with_targets(self, row: Tensor, target: Tensor, num_entities: int) -> Neighbourhood:
         return Neighbourhood.of(torch.cat([row, self.row]), torch.cat([target, self.node]), num_entities)
+
+    def placed(self, pool: Pool) -> Neighbourhood:
+        """With places in a pool that holds all nodes."""
+        return Neighbourhood(self.row, pool.place(self.node))
 
     def to(self, device: torch.device | str) -> Neighbourhood:
         return Neighbourhood(self.row.to(device), self.node.to(device))

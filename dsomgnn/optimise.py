@@ -15,12 +15,15 @@ def _fused() -> dict[str, bool]:
 
 
 class Optimisers:
-    """`tables`: parameters that Adagrad moves with `lr`; Adam moves all others with `lr_dense`."""
+    """`tables`: parameters that Adagrad moves with `lr`; Adam moves all others with `lr_dense`.
 
-    def __init__(self, model: nn.Module, tables: list[nn.Parameter], lr: float, lr_dense: float):
+    `sparse`: a table's gradient may be sparse; then only its rows move, as all others would stay.
+    """
+
+    def __init__(self, model: nn.Module, tables: list[nn.Parameter], lr: float, lr_dense: float, sparse: bool = False):
         ids = {id(p) for p in tables}
         dense = [p for p in model.parameters() if id(p) not in ids]
-        self.parts: list[torch.optim.Optimizer] = [torch.optim.Adagrad(tables, lr=lr, **_fused())]
+        self.parts: list[torch.optim.Optimizer] = [torch.optim.Adagrad(tables, lr=lr, **({} if sparse else _fused()))]
         if dense:
             self.parts.append(torch.optim.Adam(dense, lr=lr_dense))
 
@@ -30,8 +33,9 @@ class Optimisers:
             part.zero_grad()
         for loss in losses:
             loss.backward()
-        for part in self.parts:
-            part.step()
+        with torch.sparse.check_sparse_tensor_invariants(enable=False):  # of Adagrad's own making; it would warn
+            for part in self.parts:
+                part.step()
 
     def state(self) -> dict[str, Tensor]:
         return {f"{i}.{k}": v for i, part in enumerate(self.parts) for k, v in optimiser_state(part).items()}

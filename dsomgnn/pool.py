@@ -25,16 +25,16 @@ class Pool:
     log_weight: Tensor | None = None
 
     @classmethod
-    def around(cls, own: Tensor, candidates: int, num_entities: int) -> Pool:
+    def around(cls, own: Tensor, candidates: int, num_entities: int, generator: torch.Generator | None = None) -> Pool:
         """The entities `own` (n,), each for itself, and `candidates` of the rest, drawn without replacement.
 
-        All entities where `candidates` is 0. Draws by torch's global generator.
+        All entities where `candidates` is 0. Draws by torch's global generator, unless another is given.
         """
         if not candidates:
             return EVERYONE
         own = own.unique()
         rest = num_entities - len(own)
-        drawn = _some_below(rest, candidates)
+        drawn = _some_below(rest, candidates, generator)
         others = drawn + torch.searchsorted(own - torch.arange(len(own)), drawn, right=True)
         ids, order = torch.cat([own, others]).sort()
         each = math.log(rest / len(drawn)) if rest else 0.0
@@ -42,7 +42,7 @@ class Pool:
 
     def place(self, entities: Tensor) -> Tensor:
         """Where entities of the pool stand in it."""
-        return entities if self.ids is None else torch.searchsorted(self.ids, entities)
+        return entities if self.ids is None else torch.searchsorted(self.ids, entities.contiguous())
 
     def holds(self, entities: Tensor) -> Tensor:
         """Whether entities are in the pool, bool."""
@@ -67,9 +67,9 @@ class Pool:
 EVERYONE = Pool()
 
 
-def _some_below(number: int, size: int) -> Tensor:
+def _some_below(number: int, size: int, generator: torch.Generator | None) -> Tensor:
     """`size` distinct numbers below `number`, or all of them, every set as likely."""
     if number < 8 * size:
-        return torch.randperm(number)[:size]
-    drawn = torch.randint(number, (4 * size,)).unique()
-    return drawn[torch.randperm(len(drawn))[:size]]
+        return torch.randperm(number, generator=generator)[:size]
+    drawn = torch.randint(number, (4 * size,), generator=generator).unique()
+    return drawn[torch.randperm(len(drawn), generator=generator)[:size]]

@@ -8,7 +8,8 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from dsomgnn.errors import RecipeError, nearest
+from dsomgnn.errors import RecipeError, nearest, reason
+from dsomgnn.places import shipped_recipes
 from dsomgnn.settings import (
     AgentRecipe,
     Data,
@@ -40,9 +41,10 @@ def load_recipe(path: str | Path, changes: tuple[str, ...] | list[str] = ()) -> 
         tree = tomllib.loads(text)
     except FileNotFoundError:
         here = sorted(str(p) for p in path.parent.glob("*.toml")) if path.parent.is_dir() else []
-        raise RecipeError(f"{path}: no such recipe.{nearest(str(path), here)}") from None
+        ships = [f"recipes/{recipe.name}" for recipe in shipped_recipes() if recipe.suffix == ".toml"]
+        raise RecipeError(f"{path}: no such recipe.{nearest(str(path), [*here, *ships])}") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise RecipeError(f"{path}: cannot be read: {error}") from None
+        raise RecipeError(f"{path}: cannot be read: {reason(error)}") from None
     except tomllib.TOMLDecodeError as error:
         raise RecipeError(f"{path}: not valid TOML: {error}") from None
     lines = line_table(text)

@@ -83,6 +83,11 @@ def same_teachers(job: Job, other: Run) -> dict[str, Any]:
     return {name: {**theirs["phases"][name], "taken_from": str(other.path)} for name in job.recipe.pool}
 
 
+def _of(job: Job) -> str:
+    some, every = len(job.selecting), len(job.dataset.valid)
+    return f" of {some:,} of the {every:,} valid triples, drawn by the seed" if some < every else ""
+
+
 def start_record(job: Job, phases: dict[str, Any]) -> dict[str, Any]:
     data = job.dataset
     audited = audit(data, entity_texts(data))
@@ -113,7 +118,7 @@ def start_record(job: Job, phases: dict[str, Any]) -> dict[str, Any]:
         "modalities": modalities_used(job),
         "teachers": {name: teacher_key(job, name) for name in job.recipe.pool},
         "teacher_train_triples": len(job.teacher_mkg.train),
-        "selection": "validation MRR, filtered with train, valid and test, ties realistic",
+        "selection": f"validation MRR{_of(job)}, filtered with train, valid and test, ties realistic",
         "phases": dict(phases),
     }
 

@@ -24,7 +24,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from dsomgnn.data.triples import Dataset, Vocabulary
-from dsomgnn.errors import CheckpointError, nearest
+from dsomgnn.errors import CheckpointError, nearest, reason
 from dsomgnn.settings import Recipe
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -74,7 +74,7 @@ class Run:
         try:
             return json.loads((self.path / name).read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise CheckpointError(f"{self.path / name}: cannot be read: {error}") from None
+            raise CheckpointError(f"{self.path / name}: cannot be read: {reason(error)}") from None
 
     def record(self) -> dict[str, Any]:
         """record.json. Raises CheckpointError where it is not one of ours."""

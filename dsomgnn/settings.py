@@ -16,6 +16,7 @@ Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 Fanouts = Annotated[tuple[Annotated[int, Field(ge=-1)], ...], Field(min_length=1)]
 Count = Annotated[int, Field(ge=1)]
+NoneOrMore = Annotated[int, Field(ge=0)]
 
 
 class NamedError(ValueError):
@@ -70,11 +71,15 @@ class FeatureRecipe(Section):
 class Training(Section):
     """Optimisation of a model: Adagrad with `lr` for tables, Adam with `lr_dense` for the rest.
 
-    `products`: number format of the products with all entities; tables and optimisers stay float32.
+    `steps`: batches of an epoch, at most; 0: all. `candidates`: entities that a batch is compared with, drawn at random
+    besides its own; 0: all (`dsomgnn.pool`). `products`: number format of the products with them; tables and optimisers
+    stay float32.
     """
 
     epochs: Count = 60
     batch: Count = 400
+    steps: NoneOrMore = 0
+    candidates: NoneOrMore = 0
     merge: bool = True
     lr: Positive = 0.1
     lr_dense: Positive = 1e-3
@@ -119,7 +124,7 @@ class Distill(Section):
     neighbourhood: Literal["sampled", "khop", "answers", "random", "target", "none"] = "sampled"
     hops: Count = 2
     walks: Count = 16
-    warmup: Annotated[int, Field(ge=0)] = 3
+    warmup: NoneOrMore = 3
 
 
 class AgentRecipe(Section):
@@ -140,10 +145,14 @@ class AgentRecipe(Section):
 
 
 class Rank(Section):
-    """How ranks are read."""
+    """How ranks are read.
+
+    `valid`: triples of the valid split, drawn by the seed, that models are selected on; 0: all.
+    """
 
     ties: Literal["realistic", "optimistic", "pessimistic"] = "realistic"
     budget_mb: Count = 64
+    valid: NoneOrMore = 0
 
 
 def known_tracker(name: str) -> str:
@@ -216,6 +225,8 @@ class Recipe(Section):
                     )
             if not teacher.modalities and not teacher.structure:
                 raise NamedError(f"teachers.{name}", "has neither structure nor modalities")
+        if self.agent.state == "target" and self.student.candidates:
+            raise NamedError("agent.state", '"target" is of ranks among all entities: it needs student.candidates = 0')
         policy = self.distill.policy
         kinds = ["reinforce", "all", "random", "none", *(f"single:{name}" for name in self.teachers)]
         if policy not in kinds:
@@ -237,6 +248,11 @@ class Recipe(Section):
             name = policy.removeprefix("single:")
             return {name: self.teachers[name]}
         return self.teachers
+
+    @property
+    def sampled(self) -> bool:
+        """Whether some model is trained over sampled candidates."""
+        return any(training.candidates for training in (self.student, *self.pool.values()))
 
     @property
     def reserve(self) -> float:

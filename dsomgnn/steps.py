@@ -12,17 +12,20 @@ from dsomgnn.choices import Tally
 from dsomgnn.distill.distiller import Distiller
 from dsomgnn.models.model import Model
 from dsomgnn.optimise import Optimisers
+from dsomgnn.pool import Pool
 from dsomgnn.settings import Training
 
 
 def plain_step(model: Model, batch: Batch, optimisers: Optimisers, settings: Training) -> Tensor:
     """A step of cross entropy and N3; its loss."""
     dtype = getattr(torch, settings.products)
-    found = []
+    found, entities, device = [], model.fusion.num_entities, batch.row.device
 
     def losses() -> Iterator[Tensor]:
-        for part in batch.parts(rows_within(model.fusion.num_entities, 1, dtype)):
-            loss = model.loss(part, settings.n3, dtype) * (len(part.row) / len(batch.row))
+        for part in batch.parts(rows_within(settings.candidates or entities, 1, dtype)):
+            own = torch.cat([part.queries[:, 0], part.target]).cpu()
+            pool = Pool.around(own, settings.candidates, entities).to(device)
+            loss = model.loss(part, settings.n3, dtype, pool) * (len(part.row) / len(batch.row))
             found.append(loss.detach())
             yield loss
 
@@ -34,9 +37,10 @@ def taught_step(
     distiller: Distiller, batch: Batch, stage: str, optimisers: Optimisers, tally: Tally, measure: bool
 ) -> None:
     """A step of the student with its teachers, which `tally` hears of."""
+    entities = distiller.student.fusion.num_entities
 
     def losses() -> Iterator[Tensor]:
-        for part in batch.parts(rows_within(len(distiller.teachers[0].entities), 3, distiller.dtype)):
+        for part in batch.parts(rows_within(distiller.candidates or entities, 3, distiller.dtype)):
             step = distiller.step(part, stage, measure)
             tally.add(step)
             yield step.loss * (len(part.row) / len(batch.row))

@@ -173,7 +173,7 @@ def best_table(study: Study) -> Table:
     ended, complete = study.ended(), study.complete()
     table = new_table(f"the best of {len(ended)} trials, {len(complete)} of them complete")
     for title in ("trial", "valid MRR", *study.space):
-        table.add_column(title, justify="right")
+        table.add_column(title.replace(".", ".\n"), justify="right")
     for trial in complete[:SHOWN]:
         table.add_row(str(number_of(trial)), f"{trial.value:.4f}", *(short(trial.params[key]) for key in study.space))
     return table

@@ -38,6 +38,14 @@ def tiny(tmp_path: Path) -> Path:
     return write_dataset(tmp_path / "tiny")
 
 
+@pytest.fixture(scope="session", autouse=True)
+def session_cache(tmp_path_factory: pytest.TempPathFactory):
+    """Where fixtures of a wider scope than a test keep encoded features: never at home."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("DSOMGNN_CACHE", str(tmp_path_factory.mktemp("cache")))
+        yield
+
+
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where this test keeps encoded features: beside its folder, and empty."""

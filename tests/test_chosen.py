@@ -10,8 +10,10 @@ import torch
 from dsomgnn.batches import TrainingQueries
 from dsomgnn.chosen import chosen
 from dsomgnn.data.mkg import MKG
-from dsomgnn.distill.state import StateBuilder, TeacherCache
+from dsomgnn.distill.state import StateBuilder
+from dsomgnn.distill.teachers import FrozenTeacher
 from dsomgnn.errors import CheckpointError
+from dsomgnn.models.score import ComplEx
 from dsomgnn.ranking import Ranking, model_names, open_ranking, read_model
 from dsomgnn.report.measure import choices_of
 
@@ -65,8 +67,8 @@ def test_a_policy_of_another_shape_is_refused(ranking: Ranking):
 def test_states_of_other_queries_are_on_the_scale_of_training(random_mkg):
     training = TrainingQueries(random_mkg)
     asked = TrainingQueries(MKG(random_mkg.dataset, train=random_mkg.train[:7]))
-    nothing = [torch.zeros(len(training), 1)] * 4
-    whole = StateBuilder(random_mkg, training, TeacherCache(*nothing)).graph
-    part = StateBuilder(random_mkg, training, TeacherCache(*nothing), asked).graph
+    anyone = [FrozenTeacher("any", ComplEx(), *[torch.zeros(1, 2)] * 4)]
+    whole = StateBuilder(random_mkg, training, anyone, None).graph
+    part = StateBuilder(random_mkg, training, anyone, None, asked).graph
     place = {tuple(query): i for i, query in enumerate(training.queries.tolist())}
     assert torch.equal(part, whole[[place[tuple(query)] for query in asked.queries.tolist()]])

@@ -16,6 +16,7 @@ import pytest
 import torch
 from conftest import ROOT
 
+from dsomgnn import doctor
 from dsomgnn.data import features
 from dsomgnn.recipe import load_recipe
 from dsomgnn.settings import AgentRecipe, Distill, Rank, Student, TeacherRecipe
@@ -264,6 +265,13 @@ def test_check_tells_of_data_modalities_teachers_and_memory_and_trains_nothing(w
         assert words in reply.out
     assert "teacher   st" in reply.out
     assert set(Path().rglob("*")) == before
+
+
+def test_doctor_tells_which_extras_are_there_and_how_to_get_the_others(call, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(doctor, "find_spec", lambda module: None if module == "optuna" else module)
+    out = call("doctor").out
+    assert "[sweep]        for dsomgnn sweep: pip install 'dsomgnn[sweep]'" in out
+    assert "[text]         installed: minilm and other text networks" in out
 
 
 def test_doctor_names_versions_and_what_is_missing(call):

@@ -224,7 +224,7 @@ REFUSED = {
     "no such file": (["base.tsv", "bettr.tsv"], 3, 'bettr.tsv: no such file. Did you mean "better.tsv"?'),
     "a glob of nothing": (["base.tsv", "z*.tsv"], 2, "z*.tsv: matches no run and no file"),
     "unknown split": (["base.tsv", "same.tsv", "--split", "tset"], 2, 'Did you mean "test"?'),
-    "unknown ties": (["base.tsv", "same.tsv", "--ties", "none"], 2, "not one of realistic"),
+    "unknown ties": (["base.tsv", "same.tsv", "--ties", "none"], 2, "Known: realistic, optimistic, pessimistic"),
     "another kind of file": (["base.tsv", "notes.txt"], 3, "notes.txt: not a run, and not a file of ranks"),
     "a page where none can be": (
         ["base.tsv", "same.tsv", "--html", "nowhere/x.html"],

@@ -17,7 +17,7 @@ from dsomgnn import errors
 FLOORS = [
     "errors _dgl",
     "counter output page places toml_lines settings recipe registry data",
-    "layer processor sampling neighbourhood batches",
+    "layer processor pool sampling neighbourhood batches",
     "models",
     "distill rank",
     "run build optimise progress choices phase contract record trackers",

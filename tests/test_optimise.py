@@ -70,3 +70,30 @@ def test_restored_optimisers_take_exactly_the_steps_that_the_first_would_have_ta
 def test_scoped_keeps_only_its_own_names():
     one = torch.ones(1)
     assert scoped({"a.b.c": one, "ab.c": one, "x.a.b": one}, "a.") == {"b.c": one}
+
+
+class Rows(nn.Module):
+    """Some rows of a table, seen through a sparse gradient or not; a row may stand twice."""
+
+    def __init__(self, sparse: bool):
+        super().__init__()
+        self.table, self.sparse = nn.Parameter(torch.arange(10.0).view(5, 2)), sparse
+
+    def forward(self, rows: list[int]) -> torch.Tensor:
+        picked = nn.functional.embedding(torch.tensor(rows), self.table, sparse=self.sparse)
+        return (picked.square().sum(1) * torch.arange(1, 1 + len(rows))).sum()
+
+
+def test_a_sparse_gradient_moves_its_rows_as_a_dense_one_and_comes_back_from_its_state():
+    ends = []
+    for sparse in (False, True):
+        model = Rows(sparse)
+        optimisers = Optimisers(model, [model.table], 0.1, 0.1, sparse)
+        for rows in ([0, 3], [3, 1, 3], [0]):
+            optimisers.step([model(rows), model(rows[:1])])
+            state = {name: value.clone() for name, value in optimisers.state().items()}
+            optimisers = Optimisers(model, [model.table], 0.1, 0.1, sparse)
+            optimisers.load(state)
+        ends.append((model.table.detach(), optimisers.state()["0.0.sum"]))
+    torch.testing.assert_close(ends[0], ends[1])
+    assert ends[1][0][[2, 4]].tolist() == [[4, 5], [8, 9]], "no other row moves"

@@ -192,3 +192,16 @@ def test_a_spoilt_checkpoint_is_named_and_its_run_can_still_be_read(workshop: Pa
     assert "checkpoint.safetensors: truncated" in reply.err
     checkpoint.unlink()
     assert call("fit", "--resume", "out").code == 0
+
+
+def test_a_run_over_sampled_candidates_and_part_epochs_goes_on_to_exactly_the_same_end(
+    workshop: Path, interrupt, call
+):
+    text = Path("tiny.toml").read_text()
+    Path("few.toml").write_text(text.replace("batch = 5", "batch = 5\ncandidates = 2\nsteps = 2"))
+    for run in ("one", "other"):
+        assert call("fit", "few.toml", "--run", run).code == 0
+    assert_same(Path("one"), Path("other"))
+    assert interrupt("student", 3, 0, ("few.toml", "--run", "out")).code == 130
+    assert call("fit", "--resume", "out").code == 0
+    assert_same(Path("out"), Path("one"))

@@ -85,6 +85,7 @@ def _file(options: argparse.Namespace, name: str) -> Path:
 def _render(known: dict[str, Suite], options: argparse.Namespace) -> None:
     records = {name: Records.read(_file(options, name)) for name in known}
     if options.render:
+        options.out.mkdir(parents=True, exist_ok=True)
         write_file(markdown(records, known), str(options.out / "EVIDENCE.md"), "--out")
     if options.json:
         found = {name: figures(records[name], suite) for name, suite in known.items()}

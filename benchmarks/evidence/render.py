@@ -22,18 +22,17 @@ COLUMNS = "variant | rank | seeds | valid MRR | test MRR | sd | Hits@1 | Hits@10
 
 
 def markdown(records: dict[str, Records], suites: dict[str, Suite]) -> str:
-    return (
-        "\n\n".join([INTRO, *(section(records[name], suites[name]) for name in suites if records[name].lines)]) + "\n"
-    )
+    told = [section(records[name], suite) for name, suite in suites.items() if records[name].lines]
+    return "\n\n".join([INTRO, *told]) + "\n"
 
 
 def section(records: Records, suite: Suite) -> str:
-    kinds = sorted(
-        dict.fromkeys((r["variant"], r["rank"]) for r in records.lines if r["kind"] == RUN), key=_order(suite)
-    )
-    rows = [_row(records, *kind) for kind in kinds]
+    runs = [line for line in records.lines if line["kind"] == RUN]
+    made = dict.fromkeys((run["variant"], run["rank"]) for run in runs)
+    kinds = sorted(made, key=lambda kind: (kind[1] != suite.rank, -kind[1]))  # variants as they were first run
     head = [f"| {COLUMNS} |", "|" + "---|" * (COLUMNS.count("|") + 1)]
-    return "\n".join([f"## {suite.dataset}", "", _about(records, suite), "", *head, *rows, *_tests(records, suite)])
+    rows = [_row(records, *kind) for kind in kinds]
+    return "\n".join([f"## {suite.dataset}", "", _about(runs), "", *head, *rows, *_tests(records)])
 
 
 def figures(records: Records, suite: Suite) -> dict[str, Any] | None:
@@ -53,24 +52,16 @@ def _order(suite: Suite):
     return lambda kind: (kind[1] != suite.rank, -kind[1])
 
 
-def _about(records: Records, suite: Suite) -> str:
-    last = [line for line in records.lines if line["kind"] == RUN][-1]
-    used = [
-        f"{name} ({share:.0%} of entities)"
-        for r in records.lines
-        for name, share in (r.get("modalities") or {}).items()
-    ]
-    teachers = ", ".join(f"{name} {100 * own['mrr']:.1f}" for name, own in _teachers(records, suite).items())
+def _about(runs: Sequence[dict[str, Any]]) -> str:
+    used = [f"{name} ({share:.0%} of entities)" for run in runs for name, share in run["modalities"].items()]
+    taught = [run for run in runs if run["teachers"]] or list(runs)
+    teachers = ", ".join(f"{name} {100 * own['mrr']:.1f}" for name, own in taught[-1]["teachers"].items())
+    last = runs[-1]
     made = (
         f"{last['device']}, {last['threads']} threads, torch {last['torch']}, commit {(last['commit'] or 'none')[:8]}"
     )
     modalities = ", ".join(dict.fromkeys(used)) or "none"
-    return f"Modalities: {modalities}. Test MRR of the teachers (first seed): {teachers}. The last run: {made}."
-
-
-def _teachers(records: Records, suite: Suite) -> dict[str, Any]:
-    runs = records.runs(suite.headline, suite.rank)
-    return runs[0]["teachers"] if runs else {}
+    return f"Modalities: {modalities}. Teachers, test MRR: {teachers or 'none'}. The last run: {made}."
 
 
 def _means(runs: Sequence[dict[str, Any]]) -> dict[str, float]:
@@ -112,7 +103,7 @@ def _hundredfold(value: float) -> str:
     return f"{100 * value:.2f}"
 
 
-def _tests(records: Records, suite: Suite) -> list[str]:
+def _tests(records: Records) -> list[str]:
     """What else is claimed than a gain over the baseline of the same rank."""
     found = []
     for line in records.lines:

@@ -18,7 +18,6 @@ from dsomgnn.data.triples import Dataset, Vocabulary
 from dsomgnn.distill.agent import FixedChoice
 from dsomgnn.distill.distiller import TAUGHT, Distiller
 from dsomgnn.distill.losses import LossWeights
-from dsomgnn.distill.state import StateBuilder, TeacherCache
 from dsomgnn.distill.teachers import FrozenTeacher, freeze
 from dsomgnn.evaluate import rank_split
 from dsomgnn.fit import MEASURE_EVERY, optimisers_of
@@ -71,7 +70,7 @@ def rank(work: Work) -> Iterator[Done | None]:
 
 
 def _job(work: Work, dtype: str = "float32") -> Job:
-    prepare_torch(CPU, work.sizes.threads)
+    prepare_torch(CPU, work.sizes.threads, sampled=False)
     torch.manual_seed(0)
     recipe = Recipe.model_validate(
         {
@@ -104,18 +103,12 @@ def _distiller(work: Work, job: Job, student: Model, dtype: torch.dtype) -> Dist
         job.training,
         Answers.of(job.dataset.train, work.entities, work.relations),
         Neighbours(job.mkg),
-        StateBuilder(job.mkg, job.training, _cache(len(job.training), len(teachers))),
+        None,
         FixedChoice("all", [t.name for t in teachers]),
         LossWeights(),
         job.recipe.student.n3,
         dtype=dtype,
     )
-
-
-def _cache(queries: int, teachers: int) -> TeacherCache:
-    """Of a fixed choice's teachers nothing is read but that they speak; to compute the rest takes minutes."""
-    nothing = torch.zeros(queries, teachers)
-    return TeacherCache(nothing, nothing, nothing, torch.ones(queries, teachers))
 
 
 @torch.no_grad()

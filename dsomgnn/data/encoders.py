@@ -30,11 +30,11 @@ def text_feature(name: str, folder: Path, source: str, dim: int, entities: Vocab
     flat = cache.read({key}).get(key)
     if flat is None:
         try:
-            flat = _word_vectors(texts, dim, seed).reshape(-1)
+            flat = unit_rows(_word_vectors(texts, dim, seed)).astype(np.float32).reshape(-1)
         except ValueError as error:  # no text, or nothing but stop words
             raise DataError(f"{folder / source}: no words to tell entities apart ({error})") from None
         cache.write({key: flat})
-    return placed(name, unit_rows(flat.reshape(len(texts), -1)), entity, len(entities))
+    return placed(name, flat.reshape(len(texts), -1), entity, len(entities))
 
 
 def _word_vectors(texts: Sequence[str], dim: int, seed: int) -> np.ndarray:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import gzip
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from pyarrow import csv
 
-from dsomgnn.errors import DataError, nearest
+from dsomgnn.errors import DataError, nearest, reason
 
 
 def find_file(folder: Path, name: str) -> Path | None:
@@ -36,19 +39,25 @@ def read_text(path: Path) -> str:
         line = error.object.count(b"\n", 0, error.start) + 1
         raise DataError(f"{path}: not UTF-8 text ({error.reason} at byte {error.start}, in line {line})") from None
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from None
+        raise DataError(f"{path}: cannot be read: {reason(error)}") from None
 
 
-def read_columns(path: Path, number: int) -> list[list[str]]:
-    """The columns of a headerless table that has exactly `number`; three times as fast as its rows.
+def read_columns(path: Path, number: int) -> list[pa.ChunkedArray]:
+    """The columns of a headerless table that has exactly `number`; a hundred times as fast as its rows.
 
     Raises DataError with file:line where a row has another number of columns.
     """
-    lines = _lines(path)
-    if any(line.count("\t") != number - 1 for line in lines):
-        read_rows(path, number, number)  # says where
-    words = "\t".join(lines).split("\t") if lines else []
-    return [words[i::number] for i in range(number)]
+    names = [str(i) for i in range(number)]
+    texts = csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False)
+    plain = csv.ParseOptions(delimiter="\t", quote_char=False, double_quote=False, ignore_empty_lines=False)
+    try:
+        columns = csv.read_csv(path, csv.ReadOptions(column_names=names), plain, texts).columns
+        if not any(pc.any(pc.equal(column, "")).as_py() for column in columns):  # an empty line looks so
+            return columns
+    except (pa.ArrowInvalid, OSError):
+        pass
+    rows = read_rows(path, number, number)  # says what is wrong, and where
+    return [pa.chunked_array([[row[i] for row in rows]], pa.string()) for i in range(number)]
 
 
 def _lines(path: Path) -> list[str]:
@@ -85,11 +94,24 @@ def refuse_repeats(column: Sequence[str], path: Path, start: int = 1) -> None:
 def positions(column: Sequence[str], index: Mapping[str, int], path: Path, what: str, once: bool = False) -> np.ndarray:
     """Positions (rows,) int64 of identifiers; DataError with file:line for an unknown one, or a second one (`once`)."""
     found = np.fromiter(map(index.get, column, repeat(-1)), dtype=np.int64, count=len(column))
-    missing = np.flatnonzero(found < 0)
-    if len(missing):
-        word = column[missing[0]]
-        more = f" ({len(missing)} such rows)" if len(missing) > 1 else ""
-        raise DataError(f'{path}:{missing[0] + 1}: unknown {what} "{word}"{more}.{nearest(word, index)}')
+    _refuse_unknown(found, column, index, path, what)
     if once:
         refuse_repeats(column, path)
     return found
+
+
+def column_positions(column: pa.ChunkedArray, ids: Sequence[str], path: Path, what: str) -> np.ndarray:
+    """`positions` in `ids` of a column of `read_columns`, without a loop over its rows."""
+    found = pc.fill_null(pc.index_in(column, pa.array(ids, pa.string())), -1).to_numpy().astype(np.int64)
+    _refuse_unknown(found, column, ids, path, what)
+    return found
+
+
+def _refuse_unknown(
+    found: np.ndarray, column: Sequence[str] | pa.ChunkedArray, known: Iterable[str], path: Path, what: str
+) -> None:
+    missing = np.flatnonzero(found < 0)
+    if len(missing):
+        word = str(column[missing[0]])
+        more = f" ({len(missing)} such rows)" if len(missing) > 1 else ""
+        raise DataError(f'{path}:{missing[0] + 1}: unknown {what} "{word}"{more}.{nearest(word, known)}')

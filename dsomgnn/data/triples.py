@@ -8,10 +8,12 @@ from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
-from dsomgnn.data.tables import find_file, positions, read_columns, read_rows, refuse_repeats, require_file
+from dsomgnn.data.tables import column_positions, find_file, read_columns, read_rows, refuse_repeats, require_file
 from dsomgnn.errors import DataError
 
 SPLITS = ("train", "valid", "test")
@@ -124,21 +126,21 @@ def load_dataset(folder: str | Path, repeats: bool = False) -> Dataset:
     splits = {name: _ids(columns[name], entities, relations, paths[name]) for name in SPLITS}
     warnings: tuple[str, ...] = ()
     if not repeats:
-        splits["train"], warnings = _without_repeats(splits["train"], paths["train"])
+        splits["train"], warnings = _without_repeats(splits["train"], entities, relations, paths["train"])
     return Dataset(folder.name, folder, entities, relations, **splits, warnings=warnings)
 
 
-def _triple_columns(path: Path) -> list[list[str]]:
+def _triple_columns(path: Path) -> list[pa.ChunkedArray]:
     columns = read_columns(path, 3)
-    if not columns[0]:
+    if not len(columns[0]):
         raise DataError(f"{path}: empty; a split needs at least one triple")
     return columns
 
 
-def _vocabulary(folder: Path, name: str, columns: list[list[str]]) -> Vocabulary:
+def _vocabulary(folder: Path, name: str, columns: list[pa.ChunkedArray]) -> Vocabulary:
     path = find_file(folder, name)
     if path is None:
-        ids = tuple(sorted(set().union(*columns)))
+        ids = tuple(sorted(set().union(*(pc.unique(column).to_pylist() for column in columns))))
         return Vocabulary(ids, ids)
     rows = read_rows(path, 1)
     ids = tuple(row[0] for row in rows)
@@ -154,19 +156,20 @@ def _kinds(rows: list[list[str]]) -> tuple[str, ...] | None:
     return kinds if len(set(kinds)) <= min(MOST_KINDS, len(rows) // 2) else None
 
 
-def _ids(columns: list[list[str]], entities: Vocabulary, relations: Vocabulary, path: Path) -> Tensor:
+def _ids(columns: list[pa.ChunkedArray], entities: Vocabulary, relations: Vocabulary, path: Path) -> Tensor:
     head, relation, tail = columns
     parts = [
-        positions(head, entities.index, path, "entity"),
-        positions(relation, relations.index, path, "relation"),
-        positions(tail, entities.index, path, "entity"),
+        column_positions(head, entities.ids, path, "entity"),
+        column_positions(relation, relations.ids, path, "relation"),
+        column_positions(tail, entities.ids, path, "entity"),
     ]
     return torch.from_numpy(np.stack(parts, 1))
 
 
-def _without_repeats(train: Tensor, path: Path) -> tuple[Tensor, tuple[str, ...]]:
-    size = int(train.max()) + 1
-    key = (train[:, 0] * size + train[:, 1]) * size + train[:, 2]
+def _without_repeats(
+    train: Tensor, entities: Vocabulary, relations: Vocabulary, path: Path
+) -> tuple[Tensor, tuple[str, ...]]:
+    key = (train[:, 0] * len(relations) + train[:, 1]) * len(entities) + train[:, 2]
     _, first = np.unique(key.numpy(), return_index=True)
     if len(first) == len(train):
         return train, ()

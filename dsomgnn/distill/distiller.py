@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -14,21 +14,25 @@ from dsomgnn.distill.agent import Agent, FixedChoice
 from dsomgnn.distill.fused import mean_soft_labels, taught_cross_entropy
 from dsomgnn.distill.losses import LossWeights
 from dsomgnn.distill.policy import merged_weights
-from dsomgnn.distill.state import StateBuilder
+from dsomgnn.distill.state import StateBuilder, speak
 from dsomgnn.distill.teachers import FrozenTeacher
 from dsomgnn.models.model import Model, Reading
 from dsomgnn.neighbourhood import Neighbourhood, Neighbours
+from dsomgnn.pool import EVERYONE, Pool
 
 
 @dataclass(frozen=True)
 class View:
     """The student on one batch: everything both steps read.
 
-    `near` is M, the targets included; `around` does not tell them. `factors` are `query` (B, d) and the entities (N, d)
-    in the number format of the products, `logits` (B, N) their product; neither carries a gradient.
+    `near` is M, the targets included; `around` does not tell them; their nodes and `target` (T,) are places in the
+    pool. `factors` are `query` (B, d) and the pool's entities (P, d) in the number format of the products, `logits`
+    (B, P) their product, without the pool's weights; neither carries a gradient.
     """
 
     batch: Batch
+    pool: Pool
+    target: Tensor
     around: Neighbourhood
     near: Neighbourhood
     seen: Reading
@@ -81,7 +85,7 @@ class Distiller:
 
     `held` (T,) bool marks, in training order, the triples on which the agent is rewarded: neither teachers nor, while
     the agent learns, the student train on them. Without it (None) any training triple is rewarded. `known` are the
-    answers of all training triples.
+    answers of all training triples. `states` are needed by an agent alone. `candidates`: as in `Pool.around`.
     """
 
     def __init__(
@@ -91,38 +95,48 @@ class Distiller:
         training: TrainingQueries,
         known: Answers,
         neighbours: Neighbours,
-        states: StateBuilder,
+        states: StateBuilder | None,
         choice: Agent | FixedChoice,
         weights: LossWeights,
         n3: float,
         stages: Stages = Stages(),
         held: Tensor | None = None,
         dtype: torch.dtype = torch.float32,
+        candidates: int = 0,
     ):
         self.student, self.teachers, self.training = student, list(teachers), training
         self.known, self.neighbours, self.states, self.choice = known, neighbours, states, choice
+        self.candidates = candidates
         self.low = [teacher.multiplied_in(dtype) for teacher in teachers]
         self.weights, self.n3, self.stages, self.held, self.dtype = weights, n3, stages, held, dtype
         self.row_of = torch.repeat_interleave(torch.arange(len(training)), training.indptr.diff())
 
-    def epoch(self, size: int, epoch: int) -> Iterator[tuple[Batch, str]]:
-        """The batches of an epoch, `size` queries each, with the stage it is in."""
+    def epoch(self, size: int, epoch: int, steps: int = 0) -> Iterator[tuple[Batch, str]]:
+        """The batches of an epoch, `size` queries each, with the stage it is in; only so many `steps` of it."""
         stage = self.stages.at(epoch) if isinstance(self.choice, Agent) else TAUGHT
-        for batch in self.training.batches(size):
+        for batch in self.training.batches(size, steps):
             batch = batch if stage == TAUGHT else self.open(batch)
             if len(batch.row):
                 yield batch, stage
 
-    def view(self, batch: Batch) -> View:
-        student = self.student
-        device = student.relation.device
+    def view(self, batch: Batch, also: Tensor | None = None) -> View:
+        """The student on a batch; its pool holds the entities `also` too."""
+        student, device = self.student, self.student.relation.device
         around = self.neighbours.around(batch.queries, batch.row, batch.target)
-        seen = student.read(batch.to(device))
-        table, query = seen.table, student.score.query(seen.head, seen.relation)
-        near = around.with_targets(batch.row, batch.target, len(table))
-        factors = query.detach().to(self.dtype), table.detach().to(self.dtype)
+        pool = self._pool(batch, around, also)
+        target = pool.place(batch.target)
+        around = around.placed(pool)
+        near = around.with_targets(batch.row, target, student.fusion.num_entities)
+        batch, pool = batch.to(device), pool.to(device)
+        seen = student.read(batch, pool)
+        query = student.score.query(seen.head, seen.relation)
+        factors = query.detach().to(self.dtype), seen.table.detach().to(self.dtype)
         logits = student.score.logits(*factors)
-        return View(batch.to(device), around.to(device), near.to(device), seen, query, factors, logits)
+        return View(batch, pool, target.to(device), around.to(device), near.to(device), seen, query, factors, logits)
+
+    def _pool(self, batch: Batch, around: Neighbourhood, also: Tensor | None) -> Pool:
+        own = [batch.queries[:, 0], batch.target, around.node, *([] if also is None else [also])]
+        return Pool.around(torch.cat(own), self.candidates, self.student.fusion.num_entities)
 
     def step(self, batch: Batch, stage: str = TAUGHT, measure: bool = True) -> Step:
         """The student's loss: cross entropy + gamma L_nd + N3, means over the batch's triples.
@@ -132,10 +146,10 @@ class Distiller:
         view = self.view(batch)
         action = self._actions(view, stage)
         weight, number = merged_weights(action, view.batch.row, len(view.query))
-        soft = mean_soft_labels(self.low, view.batch, weight, self.weights.tau, self.dtype)
-        scores = view.factors, view.logits
+        soft = mean_soft_labels(self.low, view.batch, weight, self.weights.tau, self.dtype, view.pool)
+        scores, asked = (view.factors, view.logits), replace(view.batch, target=view.target)
         loss, fit, taught = taught_cross_entropy(
-            view.query, view.table, *scores, view.batch, soft, view.near, number, self.weights, measure
+            view.query, view.table, *scores, asked, soft, view.near, number, self.weights, measure, view.pool
         )
         rest = self.n3 * self.student.regulariser(view.seen, view.batch)
         return Step(loss + rest, fit, taught, action)
@@ -154,16 +168,17 @@ class Distiller:
         return self.choice.policy(self.state(view)).sigmoid(), self.mask(view)[view.batch.row]
 
     def mask(self, view: View) -> Tensor:
-        return self.states.cache.speaks[view.batch.index]
+        return speak(self.teachers, view.batch.queries)
 
     def state(self, view: View, row: Tensor | None = None, position: Tensor | None = None) -> Tensor:
         """States of the batch's triples, or of those given by row and position in training order."""
-        logits = view.logits.to(view.table.dtype)
-        lse = logits.logsumexp(1)
-        state = self.states.of(view.batch, view.around, view.query, view.seen.relation, view.table, logits, lse)
+        assert self.states is not None
+        logits, pool = view.logits.to(view.table.dtype), view.pool
+        lse = (logits if pool is EVERYONE else pool.weigh(logits.clone())).logsumexp(1)
+        state = self.states.of(view.batch, view.around, view.query, view.seen.relation, view.table, logits, lse, pool)
         if row is None or position is None:
             row, position = view.batch.row, view.batch.position
-        target = self.training.target[position.cpu()].to(row.device)
+        target = pool.place(self.training.target[position.cpu()].to(row.device))
         return self.states.per_triple(state, row, position, logits[row, target] - lse[row])
 
     def open(self, batch: Batch) -> Batch:
@@ -171,6 +186,6 @@ class Distiller:
         return batch if self.held is None else batch.keep(~self.held[batch.position])
 
     @torch.no_grad()
-    def soft_labels(self, batch: Batch) -> Tensor:
-        """Log soft labels of every teacher, (K, B, N), at tau."""
-        return torch.stack([t.log_probs(batch.queries, batch.index, self.weights.tau) for t in self.teachers])
+    def soft_labels(self, batch: Batch, pool: Pool = EVERYONE) -> Tensor:
+        """Log soft labels of every teacher, (K, B, P), at tau."""
+        return torch.stack([t.log_probs(batch.queries, batch.index, self.weights.tau, pool) for t in self.teachers])

@@ -130,9 +130,7 @@ class _Taught(torch.autograd.Function):
         return to_query, gradient.T @ (query * upstream.to(query.dtype)), *[None] * 11
 
 
-def _outside(
-    scores: Tensor, soft: Tensor, tau: float, measure: bool, pool: Pool
-) -> tuple[Tensor, Tensor, Tensor]:
+def _outside(scores: Tensor, soft: Tensor, tau: float, measure: bool, pool: Pool) -> tuple[Tensor, Tensor, Tensor]:
     """Outside the neighbourhood, per row: log sum of exp(s / tau), mass of p, and, where it is measured, the sum of
     p (log p - s / tau). Scores become their softmax at tau."""
     found = []

@@ -51,7 +51,7 @@ class Lesson:
         """The student on the queries of some of the triples; each one's row, and its training position."""
         position = triples[torch.randint(len(triples), (self.agent.options.rows,))]
         batch, row = self._queries_of(position)
-        view = self.distiller.view(batch)
+        view = self.distiller.view(batch, self.distiller.training.target[position])
         return view, row.to(view.logits.device), position.to(view.logits.device)
 
     def _queries_of(self, position: Tensor) -> tuple[Batch, Tensor]:
@@ -72,7 +72,8 @@ class Lesson:
         position = self.held[torch.randint(len(self.held), (4 * self.agent.options.rows,))]
         batch, row = self._queries_of(position)
         with torch.enable_grad():
-            held = self.distiller.view(batch, view.pool.ids)
+            also = [self.distiller.training.target[position], *([] if view.pool.ids is None else [view.pool.ids.cpu()])]
+            held = self.distiller.view(batch, torch.cat(also))
         effect = self._evidence(held, row, position).own_effect() / len(row)
         by_row = torch.zeros_like(held.logits, dtype=effect.dtype).index_add_(0, row.to(effect.device), effect)
         products = by_row @ held.table.detach(), by_row.T @ held.query.detach()

@@ -76,9 +76,7 @@ def inside_mask(neighbours: Neighbourhood, like: Tensor) -> Tensor:
     return mask
 
 
-def distillation(
-    logits: Tensor, log_p: Tensor, inside: Tensor, weights: LossWeights, pool: Pool = EVERYONE
-) -> Tensor:
+def distillation(logits: Tensor, log_p: Tensor, inside: Tensor, weights: LossWeights, pool: Pool = EVERYONE) -> Tensor:
     """L_nd per row, (B,), without gamma: student `logits` (B, N), soft labels `log_p` (B, N) made at the same tau.
 
     Over a pool both are of its entities, and its weights are in the soft labels already.

@@ -55,14 +55,19 @@ def cache_teachers(
     chunk: int = 256,
 ) -> TeacherCache:
     """One pass over all training queries and teachers, at temperature tau = 1."""
-    parts = []
+    # Made beforehand: small tensors kept between large ones that come and go would leave the heap in holes.
+    shape, device = (len(training), len(teachers)), teachers[0].entities.device
+    found = [torch.empty(shape, device=device), torch.empty(shape, dtype=torch.long, device=device)]
+    found += [torch.empty(shape, device=device)]
+    found += [torch.empty(training.num_triples, len(teachers), device=device) for _ in range(2 * targets)]
     for index in torch.arange(len(training)).split(chunk):
         batch = training.at(index)
         near = neighbours.around(batch.queries, batch.row, batch.target)
-        parts.append([_describe(teacher, batch, near, targets) for teacher in teachers])
-    size = len(parts[0][0])
-    columns = [[torch.cat([part[k][i] for part in parts]) for k in range(len(teachers))] for i in range(size)]
-    entropy, top, mass, *rest = (torch.stack(column, 1) for column in columns)
+        for k, teacher in enumerate(teachers):
+            parts = _describe(teacher, batch, near, targets)
+            for whole, part, at in zip(found, parts, [index] * 3 + [batch.position] * 2, strict=False):
+                whole[at.to(device), k] = part.to(whole.dtype)
+    entropy, top, mass, *rest = found
     return TeacherCache(entropy, top, mass, speak(teachers, training.queries), *rest)
 
 
@@ -89,8 +94,9 @@ def _of_targets(scores: Tensor, lse: Tensor, batch: Batch) -> tuple[Tensor, Tens
 
 
 class StateBuilder:
-    """States (rows, F) from detached parts. Without a cache teachers are described batch by batch. One with target features adds what depends on the answer (an option
-    to compare: it favours teachers that memorised the triple, and exists only for queries with a known answer).
+    """States (rows, F) from detached parts. Without a cache teachers are described batch by batch. One with target
+    features adds what depends on the answer (an option to compare: it favours teachers that memorised the triple, and
+    exists only for queries with a known answer).
 
     `asked`: the queries that the cache and the states are of, where they are not those of training.
     """

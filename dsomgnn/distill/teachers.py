@@ -9,7 +9,7 @@ import torch
 from scipy.optimize import minimize_scalar
 from torch import Tensor
 
-from dsomgnn.batches import TrainingQueries
+from dsomgnn.batches import TrainingQueries, rows_within
 from dsomgnn.models.fusion import STRUCTURE
 from dsomgnn.models.model import Model
 from dsomgnn.models.score import ScoreFunction
@@ -59,9 +59,7 @@ class FrozenTeacher:
         head = self.own_heads[index] if by_query else self.heads[queries[:, 0]]  # type: ignore[index]
         return self.score.query(head, self.relations[queries[:, 1]])
 
-    def softened(
-        self, queries: Tensor, index: Tensor | None = None, tau: float = 1.0, pool: Pool = EVERYONE
-    ) -> Tensor:
+    def softened(self, queries: Tensor, index: Tensor | None = None, tau: float = 1.0, pool: Pool = EVERYONE) -> Tensor:
         """Logits (B, P) of the soft labels: scores over temperature times `tau`."""
         return pool.weigh(self.logits(queries, index, pool=pool).div_(self.temperature * tau))
 
@@ -116,18 +114,25 @@ def speaks(model: Model) -> Tensor:
 
 
 def fit_temperature(teacher: FrozenTeacher, triples: Tensor, num_relations: int, most: int = 512) -> float:
-    """The temperature of the least cross entropy on held-out triples (n, 3), both directions."""
-    triples = triples[torch.linspace(0, len(triples) - 1, min(most, len(triples))).long()].to(teacher.entities.device)
+    """The temperature of the least cross entropy on held-out triples (n, 3), both directions.
+
+    Among all entities, or, where their scores do not fit MEMORY, among a pool.
+    """
+    device, entities = teacher.entities.device, len(teacher.entities)
+    triples = triples[torch.linspace(0, len(triples) - 1, min(most, len(triples))).long()]
     head, relation, tail = triples.unbind(1)
     sides = [
         (torch.stack([head, relation], 1), tail),
         (torch.stack([tail, relation + num_relations], 1), head),
     ]
-    scores = [(teacher.logits(queries), target) for queries, target in sides]
+    most, generator = rows_within(2 * len(triples), 1, teacher.entities.dtype), torch.Generator().manual_seed(0)
+    candidates = most if most < entities else 0
+    pool = Pool.around(triples[:, [0, 2]].flatten(), candidates, entities, generator).to(device)
+    scores = [(teacher.logits(q.to(device), pool=pool), pool.place(t.to(device))) for q, t in sides]
 
     def loss(log_temperature: float) -> float:
         heat = math.exp(log_temperature)
-        return sum(torch.nn.functional.cross_entropy(s / heat, t).item() for s, t in scores)
+        return sum(torch.nn.functional.cross_entropy(pool.weigh(s / heat), t).item() for s, t in scores)
 
     found = minimize_scalar(loss, bounds=(math.log(COLDEST), math.log(HOTTEST)), method="bounded")
     return float(math.exp(found.x))

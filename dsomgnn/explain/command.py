@@ -101,5 +101,6 @@ def _share(probability: float | None) -> str:
 
 
 def _names(entities: Sequence[dict[str, str]]) -> str:
-    more = f", and {len(entities) - MOST} more" if len(entities) > MOST else ""
-    return ", ".join(entity["name"] for entity in entities[:MOST]) + more
+    """Names may hold commas."""
+    more = f"; and {len(entities) - MOST} more" if len(entities) > MOST else ""
+    return "; ".join(entity["name"] for entity in entities[:MOST]) + more

@@ -12,7 +12,7 @@ import numpy as np
 from safetensors import SafetensorError
 from safetensors.numpy import load_file
 
-from dsomgnn.errors import CheckpointError
+from dsomgnn.errors import CheckpointError, reason
 
 FORMAT = "dsomgnn-export-1"
 MODEL, CONFIG, CARD = "model.safetensors", "config.json", "README.md"
@@ -72,7 +72,7 @@ def _config(path: Path) -> dict[str, Any]:
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
-        raise CheckpointError(f"{path}: not the config of an exported model: {error}") from None
+        raise CheckpointError(f"{path}: not the config of an exported model: {reason(error)}") from None
     if not isinstance(config, dict) or config.get("format") != FORMAT:
         raise CheckpointError(f'{path}: not written by dsomgnn export (no "format": "{FORMAT}")')
     missing = [key for key in ("score", "temperature", "sha256", "examples") if key not in config]

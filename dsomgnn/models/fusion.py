@@ -76,10 +76,10 @@ class Fusion(nn.Module):
             return _Kept.apply(self.table, self.get_buffer("absent"))
         return self.fused(ids)
 
-    def fused(self, ids: Tensor | None) -> Tensor:
+    def fused(self, ids: Tensor | None = None) -> Tensor:
         raise NotImplementedError
 
-    def sources(self, ids: Tensor | None) -> tuple[list[Tensor], list[Tensor]]:
+    def sources(self, ids: Tensor | None = None) -> tuple[list[Tensor], list[Tensor]]:
         """Per source its vectors (N, w), zero where absent, and its mask (N, 1) bool; or of the entities `ids`."""
         vectors, masks = [], []
         for name in self.names:
@@ -108,7 +108,7 @@ class Blocks(Fusion):
         rank, modality_rank = self.ranks
         self.width = self.parts * (len(self.project) * modality_rank + (rank if self.table is not None else 0))
 
-    def fused(self, ids: Tensor | None) -> Tensor:
+    def fused(self, ids: Tensor | None = None) -> Tensor:
         vectors, _ = self.sources(ids)
         parts = [v.view(len(v), self.parts, -1) for v in vectors]
         return torch.cat(parts, 2).flatten(1)
@@ -121,7 +121,7 @@ class Sum(Fusion):
         super().__init__(structured, features, rank, rank, parts, **options)
         self.width = rank * parts
 
-    def fused(self, ids: Tensor | None) -> Tensor:
+    def fused(self, ids: Tensor | None = None) -> Tensor:
         return torch.stack(self.sources(ids)[0]).sum(0)
 
 
@@ -132,7 +132,7 @@ class Gate(Sum):
         super().__init__(structured, features, rank, modality_rank, parts, **options)
         self.gate = nn.ModuleList(nn.Linear(self.width, 1) for _ in self.names)
 
-    def fused(self, ids: Tensor | None) -> Tensor:
+    def fused(self, ids: Tensor | None = None) -> Tensor:
         vectors, masks = self.sources(ids)
         logits = torch.cat([gate(v) for gate, v in zip(self.gate, vectors, strict=True)], 1)
         there = torch.cat(masks, 1)

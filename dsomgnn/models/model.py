@@ -73,9 +73,7 @@ class Model(nn.Module):
         """Fused vectors of all entities, (N, d)."""
         return self.fusion()
 
-    def heads(
-        self, table: Tensor | None, head: Tensor, own: Tensor | None = None, every: bool = False
-    ) -> Tensor:
+    def heads(self, table: Tensor | None, head: Tensor, own: Tensor | None = None, every: bool = False) -> Tensor:
         """Encoded heads (B, d) for entity ids (B,); no message passes between the pairs of entities `own` (n, 2).
 
         Messages come from sampled neighbours, or from `every` one. Without the `table` of all fused vectors (N, d)
@@ -89,9 +87,7 @@ class Model(nn.Module):
         layers = [layer.to(head.device) for layer in sampler.layers(seeds.cpu(), own)]
         return self.encoder(layers, vectors(layers[0].nodes))[back]
 
-    def loss(
-        self, batch: Batch, weight: float, dtype: torch.dtype | None = None, pool: Pool = EVERYONE
-    ) -> Tensor:
+    def loss(self, batch: Batch, weight: float, dtype: torch.dtype | None = None, pool: Pool = EVERYONE) -> Tensor:
         """Cross entropy over the pool plus N3 with `weight`, both means over the batch's triples.
 
         `dtype`: of the products with all candidates. The pool holds heads and targets of the batch.

@@ -14,7 +14,7 @@ from typing import BinaryIO
 import torch
 from torch import Tensor
 
-from dsomgnn.errors import DataError, RecipeError
+from dsomgnn.errors import DataError, RecipeError, reason
 from dsomgnn.predict.finder import Finder
 
 HEADER = [b"head", b"relation", b"tail"]
@@ -28,7 +28,7 @@ def count_lines(path: Path) -> int:
         with closing(_opened(path)) as file:
             return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
     except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from None
+        raise DataError(f"{path}: cannot be read: {reason(error)}") from None
 
 
 def read_queries(path: Path, entity: Finder, relation: Finder, size: int) -> Iterator[tuple[Tensor, Tensor]]:

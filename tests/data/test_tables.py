@@ -35,10 +35,15 @@ def test_line_ends_and_a_byte_order_mark_change_nothing(tmp_path, raw):
 
 def test_columns_are_those_of_the_rows_and_refused_like_them(tmp_path):
     path = tmp_path / "t.txt"
-    path.write_bytes(b"a\tr\tb\r\n\t\t\r\nc\tr\t d\r\n")
-    assert read_columns(path, 3) == [list(column) for column in zip(*read_rows(path, 3, 3), strict=True)]
+    for raw in (b"a\tr\tb\r\n\t\t\r\nc\tr\t d\r\n", b'"a\tr\tb"\nx\\\ty\tNA\n', b"\xef\xbb\xbfa\tr\tb\nc\tnull\t1"):
+        path.write_bytes(raw)
+        wanted = [list(column) for column in zip(*read_rows(path, 3, 3), strict=True)]
+        assert [column.to_pylist() for column in read_columns(path, 3)] == wanted
     path.write_text("")
-    assert read_columns(path, 3) == [[], [], []]
+    assert [len(column) for column in read_columns(path, 3)] == [0, 0, 0]
+    path.write_text("a\tr\tb\n\nc\tr\td\n")
+    with pytest.raises(DataError, match=r"t\.txt:2: 1 column, expected 3"):
+        read_columns(path, 3)
     path.write_text("a\tr\tb\na\tr\n")
     with pytest.raises(DataError, match=r"t\.txt:2: 2 columns, expected 3"):
         read_columns(path, 3)

@@ -140,12 +140,15 @@ def test_it_needs_words_that_are_known_and_the_data_set(finished: Path):
     Path("tiny").rename("gone")
     with pytest.raises(DataError, match='data set "tiny" not found'):
         explain_run(finished, "a", "likes")
+    for words in (("nope", "likes"), ("a", "likes", "nope")):  # told before any data are read
+        with pytest.raises(RecipeError, match='no entity "nope"'):
+            explain_run(finished, *words)
 
 
 def test_the_command_shows_tables_or_json(trained: Path, named: Path, call):
     reply = call("explain", trained, "a", "likes", "c")
     assert reply.code == 0
-    around, known = "neighbourhood of the query (sampled, ", "known answers in train (2): b, c"
+    around, known = "neighbourhood of the query (sampled, ", "known answers in train (2): b; c"
     walk, alike = "a -likes-> b -likes-> c", "most alike by text"
     for words in ("a - likes - c  (known, in train)", "agent: chooses", around, known, "teacher:st", walk, alike):
         assert words in reply.out
