@@ -110,7 +110,7 @@ class Run:
 
     def write_tensors(self, name: str, tensors: Mapping[str, Tensor], meta: Mapping[str, Any]) -> None:
         """A safetensors file with `meta` as JSON in its header."""
-        plain = {key: value.detach().cpu().contiguous().clone() for key, value in tensors.items()}
+        plain = {key: _whole(value) for key, value in tensors.items()}
         header = {"format": FORMAT, "meta": json.dumps(meta)}
         self._atomic(name, lambda p: save_file(plain, p, metadata=header))
 
@@ -193,6 +193,12 @@ def load_into(module: torch.nn.Module, tensors: Mapping[str, Tensor], where: str
     except RuntimeError as error:
         line = re.sub(r"\s+", " ", str(error))[:300]
         raise CheckpointError(f"{where}: does not fit the recipe's model: {line}") from None
+
+
+def _whole(tensor: Tensor) -> Tensor:
+    """The tensor on the CPU, in memory of its own; only copied where it is a part of a larger one."""
+    tensor = tensor.detach().cpu().contiguous()
+    return tensor if tensor.untyped_storage().nbytes() == tensor.nbytes else tensor.clone()
 
 
 def _write_text(text: str, path: Path) -> None:

@@ -8,8 +8,8 @@ HEAD = """\
 # Scale
 
 Made by `python benchmarks/scale.py` on {date}: {processor}, {cores} cores, Python {python}, torch {torch}. A made graph
-of {entities:,} entities, 535 relations and {triples:,} train triples; two modalities of 64 columns, for 60 % and 30 % of
-the entities. Each phase is a process of its own: its seconds, and the most memory it held.
+of {entities:,} entities, 535 relations and {triples:,} train triples; two modalities of 64 columns, for 60 % and 30 %
+of the entities. Each phase is a process of its own: its seconds, and the most memory it held.
 """
 
 TRAINING = """\

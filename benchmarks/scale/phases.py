@@ -61,7 +61,8 @@ def measure(phase: Phase) -> Measured:
         text=True,
     )
     assert process.stderr is not None
-    said = process.stderr.read()
+    with process.stderr as pipe:
+        said = pipe.read()
     _, status, usage = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:

@@ -15,6 +15,7 @@ from dsomgnn.errors import DsomError
 
 Logits = Callable[[Tensor], Tensor]
 HALF = 2.0**-8  # the largest relative error of rounding to bfloat16
+CROWD = 0.02  # share of the entities that is too many to list
 CHUNK = 4096  # entities whose rounding is looked at together
 SLACK = 1.01  # for the rounding of the bounds themselves
 
@@ -118,14 +119,19 @@ class Pruned:
         rows, width = scores.shape
         rounding = 2 * HALF * SLACK * right.abs()
         margin = slope @ torch.stack([self.size.max(), self.lost.max()]) + rounding
-        flat = _where(scores >= (right - margin)[:, None])
+        open_to, crowd = scores >= (right - margin)[:, None], torch.zeros_like(right, dtype=torch.long)
+        if np.count_nonzero(open_to.numpy()) > CROWD * open_to.numel():  # what is surely above is counted, not listed
+            ahead_of = scores > (right + margin)[:, None]
+            crowd = torch.tensor([np.count_nonzero(above) for above in ahead_of.numpy()])
+            open_to &= ~ahead_of
+        flat = _where(open_to)
         line, score = flat // width, scores.view(-1)[flat]
         open_ = _where(score <= (right + margin)[line])
         row, entity, ahead = line[open_], flat[open_] - line[open_] * width, score[open_] - right[line[open_]]
         own = slope[row, 0] * self.size[entity] + slope[row, 1] * self.lost[entity] + rounding[row]
         near = _where(ahead.abs() <= own)
         value, row_near = self._exact(query, row[near], entity[near]), row[near]
-        sure = line.bincount(minlength=rows) - row[ahead <= own].bincount(minlength=rows)
+        sure = crowd + line.bincount(minlength=rows) - row[ahead <= own].bincount(minlength=rows)
         above = sure + row_near[value > right[row_near]].bincount(minlength=rows)
         return above, row_near[value == right[row_near]].bincount(minlength=rows)
 
