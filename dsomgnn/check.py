@@ -11,7 +11,7 @@ from dsomgnn.data.audit import audit
 from dsomgnn.data.coverage import entity_texts
 from dsomgnn.data.verdict import warnings
 from dsomgnn.models.model import Model
-from dsomgnn.settings import Recipe, TeacherRecipe
+from dsomgnn.settings import Recipe, TeacherRecipe, Training
 from dsomgnn.trackers import tracker_class
 
 MB = 1 << 20
@@ -42,14 +42,22 @@ def check_recipe(recipe: Recipe, path: Path) -> Iterator[str]:
 
 
 def estimate_mb(job: Job) -> float:
-    """Memory of the largest step: tables with gradient, optimiser and best copy, and (B, N) score buffers."""
+    """Memory of the largest step: tables with gradient, optimiser and best copy, and (B, P) score buffers."""
     entities = job.dataset.num_entities
-    teachers = [_model_mb(t, entities) + 3 * 4 * t.batch * entities / MB for t in job.recipe.pool.values()]
+    teachers = [_model_mb(t, entities) + 3 * _scores_mb(t, entities, 2) for t in job.recipe.pool.values()]
     frozen = sum(2 * 4 * _width(t) * entities / MB for t in job.recipe.pool.values())
     student = job.recipe.student
     tables = 4 * 4 * 2 * student.rank * entities / MB
-    buffers = (4 + 4 * len(teachers)) * 4 * (student.batch + job.recipe.agent.rows) * entities / MB
+    own = 2 + job.recipe.distill.walks * job.recipe.distill.hops
+    buffers = (4 + 4 * len(teachers)) * _scores_mb(student, entities, own, job.recipe.agent.rows)
     return max([*teachers, frozen + tables + buffers])
+
+
+def _scores_mb(training: Training, entities: int, own: int, more: int = 0) -> float:
+    """Scores of a batch, and so many `more` queries; each query brings so many entities of its `own`."""
+    rows = training.batch + more
+    compared = min(entities, training.candidates + own * rows) if training.candidates else entities
+    return 4 * rows * compared / MB
 
 
 def _width(teacher: TeacherRecipe) -> int:

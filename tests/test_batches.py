@@ -62,3 +62,11 @@ def test_the_order_of_an_epoch_is_that_of_its_seed(random_mkg):
 
     assert order(0, 1, 2) == order(0, 1, 2)
     assert len({tuple(order(*seed)) for seed in [(0, 1, 2), (0, 1, 3), (0, 2, 2), (1, 1, 2)]}) == 4
+
+
+def test_an_epoch_of_so_many_steps_is_the_start_of_the_whole_one(random_mkg):
+    training = TrainingQueries(random_mkg)
+    seed_all(0)
+    whole = [batch.index.tolist() for batch in training.batches(16)]
+    seed_all(0)
+    assert [batch.index.tolist() for batch in training.batches(16, 3)] == whole[:3]

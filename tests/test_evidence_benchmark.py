@@ -16,6 +16,7 @@ from evidence import runs
 from evidence.command import main
 from evidence.plan import BASELINE, Suite, pairs, suites, trials, variants
 from evidence.records import Records
+from evidence.render import headlines
 
 SUITE = """\
 [tiny]
@@ -119,6 +120,13 @@ def test_the_page_tells_every_variant_with_its_gain(made: Path):
     [test] = [t for t in lines(made, "paired test") if t["other"] == ["all teachers", 4] and t["seeds"] == [0, 1]]
     assert f"{100 * test['slices']['all']['difference']:+.2f} [" in row
     assert "text (83% of entities)" in page
+
+
+def test_figures_in_the_readme_are_those_on_record():
+    records = ROOT / "benchmarks" / "results"
+    known = suites(ROOT / "benchmarks" / "evidence.toml")
+    table = headlines({name: Records.read(records / f"{name}.jsonl") for name in known}, known)
+    assert f"<!-- evidence -->\n{table}\n<!-- end evidence -->" in (ROOT / "README.md").read_text()
 
 
 def test_what_is_not_known_is_refused(made: Path, capsys: pytest.CaptureFixture):

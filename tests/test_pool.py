@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import json
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -16,7 +18,7 @@ from dsomgnn.data.features import Feature
 from dsomgnn.distill.lesson import Lesson
 from dsomgnn.distill.losses import distillation, inside_mask, mix
 from dsomgnn.distill.policy import merged_weights
-from dsomgnn.distill.teachers import FrozenTeacher, freeze
+from dsomgnn.distill.teachers import FrozenTeacher, fit_temperature, freeze
 from dsomgnn.fit import distil_epoch, optimisers_of
 from dsomgnn.models.cross_entropy import cross_entropy
 from dsomgnn.models.encoders import CompGCN
@@ -220,3 +222,43 @@ def test_a_teacher_gives_a_pool_the_scores_of_its_entities():
     wanted = (teacher.logits(queries)[:, pool.ids] / 6 + pool.log_weight).log_softmax(1)
     torch.testing.assert_close(teacher.log_probs(queries, None, 3.0, pool), wanted)
     assert Pool.around(torch.tensor([4]), 0, 9) is EVERYONE
+
+
+def test_a_run_over_sampled_candidates_is_ranked_explained_and_selected_on_some_triples(workshop: Path, call):
+    text = Path("tiny.toml").read_text().replace("batch = 5", "batch = 5\ncandidates = 2")
+    Path("few.toml").write_text(text + "\n[rank]\nvalid = 1\n")
+    assert call("fit", "few.toml", "--run", "out").code == 0
+    record = json.loads(Path("out/record.json").read_text())
+    assert "1 of the 2 valid triples, drawn by the seed" in record["selection"]
+    assert call("rank", "out", "--model", "all", "--no-report").code == 0
+    assert call("explain", "out", "a", "likes", "d").code == 0
+    refused = call("fit", "few.toml", "--run", "other", "--set", "agent.state=target")
+    assert refused.code == 2
+    assert "student.candidates = 0" in refused.err
+
+
+def test_the_valid_triples_that_select_are_those_of_the_seed(worldfacts):
+    job = build(parse_recipe({**recipe_of(0).model_dump(), "rank": {"valid": 7}}))
+    again = dataclasses.replace(job)
+    other = dataclasses.replace(job, recipe=job.recipe.model_copy(update={"seed": 1}))
+    assert torch.equal(job.selecting, again.selecting)
+    assert not torch.equal(job.selecting, other.selecting)
+    valid = set(map(tuple, job.dataset.valid.tolist()))
+    assert len(set(map(tuple, job.selecting.tolist())) & valid) == 7
+    every = dataclasses.replace(job, recipe=recipe_of(0))
+    assert every.selecting is job.dataset.valid
+
+
+def test_the_temperature_over_a_pool_is_about_that_over_all_entities(monkeypatch):
+    generator = torch.Generator().manual_seed(0)
+    tables = [torch.randn(n, 8, generator=generator) for n in (900, 900, 6)]
+    teacher = FrozenTeacher("one", ComplEx(), *tables, torch.ones(900, dtype=torch.bool))
+    queries = torch.stack([torch.randint(n, (60,), generator=generator) for n in (900, 3)], 1)
+    target = torch.multinomial((teacher.logits(queries) / 2).softmax(1), 1, generator=generator)
+    triples = torch.cat([queries, target], 1)
+    exact = fit_temperature(teacher, triples, 3)
+    monkeypatch.setattr("dsomgnn.batches.MEMORY", 4 * 120 * 500)
+    found = fit_temperature(teacher, triples, 3)
+    assert found != exact
+    assert found == pytest.approx(exact, rel=0.1)
+    assert found == fit_temperature(teacher, triples, 3)

@@ -194,9 +194,7 @@ def test_a_spoilt_checkpoint_is_named_and_its_run_can_still_be_read(workshop: Pa
     assert call("fit", "--resume", "out").code == 0
 
 
-def test_a_run_over_sampled_candidates_and_part_epochs_goes_on_to_exactly_the_same_end(
-    workshop: Path, interrupt, call
-):
+def test_a_run_over_sampled_candidates_and_part_epochs_goes_on_to_exactly_the_same_end(workshop: Path, interrupt, call):
     text = Path("tiny.toml").read_text()
     Path("few.toml").write_text(text.replace("batch = 5", "batch = 5\ncandidates = 2\nsteps = 2"))
     for run in ("one", "other"):

@@ -85,7 +85,7 @@ def test_a_phase_is_measured_as_a_process_of_its_own(tmp_path: Path):
     assert found.seconds > 0
     assert 0.01 < found.peak_gib < 2
     assert len((tmp_path / "data" / "train.txt").read_text().splitlines()) == 4000
-    with pytest.raises(PhaseError, match="load: (?s:.*)no such folder"):
+    with pytest.raises(PhaseError, match=r"load: (?s:.*)no such folder"):
         measure(Phase("load", ("scale.parts", "load", str(tmp_path / "nowhere"))))
 
 
@@ -101,7 +101,7 @@ def test_the_page_shows_every_phase_and_model(trained: Path):
             "machine": machine,
             "phases": {"load it": {"seconds": 12.4, "peak_gib": 1.26}},
             "training": found,
-            "rank": {"count": 80, "mrr": 0.25},
+            "rank": {"n": 80, "mrr": 0.25},
         }
     )
     assert "| load it | 12 | 1.3 |" in page

@@ -11,8 +11,10 @@ from dsomgnn.errors import DsomError, RecipeError, nearest
 from dsomgnn.output import write_file, write_json
 from evidence.plan import HERE, MAIN, Suite, pairs, suites, trials, variants
 from evidence.records import RUN, Records, folders
-from evidence.render import figures, markdown
+from evidence.render import figures, headlines, markdown
 from evidence.runs import CommandError, paired_test, run
+
+README, MARKS = HERE.parent / "README.md", ("<!-- evidence -->", "<!-- end evidence -->")
 
 
 def main(description: str | None = None, words: Sequence[str] | None = None) -> int:
@@ -43,7 +45,7 @@ def _parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--runs", type=Path, default=Path("runs/evidence"), help="[default: %(default)s]")
     parser.add_argument("--out", type=Path, default=HERE, help="where results/ and EVIDENCE.md go")
     parser.add_argument("--plan", action="store_true", help="only say what would be run")
-    parser.add_argument("--render", action="store_true", help="write EVIDENCE.md")
+    parser.add_argument("--render", action="store_true", help="write EVIDENCE.md, and the README's table")
     parser.add_argument("--json", metavar="FILE", help='the headlines as one object, "-" for stdout')
     return parser
 
@@ -78,6 +80,13 @@ def _test(suite: Suite, records: Records, names: Sequence[str], ranks: Sequence[
             records.add(paired_test(*sides, runs))
 
 
+def _refresh(page: Path, table: str) -> None:
+    """Put the table between the marks of a page."""
+    before, _, rest = page.read_text(encoding="utf-8").partition(MARKS[0])
+    _, _, after = rest.partition(MARKS[1])
+    write_file(f"{before}{MARKS[0]}\n{table}\n{MARKS[1]}{after}", str(page), "--out")
+
+
 def _file(options: argparse.Namespace, name: str) -> Path:
     return options.out / "results" / f"{name}.jsonl"
 
@@ -87,6 +96,8 @@ def _render(known: dict[str, Suite], options: argparse.Namespace) -> None:
     if options.render:
         options.out.mkdir(parents=True, exist_ok=True)
         write_file(markdown(records, known), str(options.out / "EVIDENCE.md"), "--out")
+        if options.out == HERE:
+            _refresh(README, headlines(records, known))
     if options.json:
         found = {name: figures(records[name], suite) for name, suite in known.items()}
         write_json({name: told for name, told in found.items() if told}, options.json)

@@ -22,8 +22,35 @@ COLUMNS = "variant | rank | seeds | valid MRR | test MRR | sd | Hits@1 | Hits@10
 
 
 def markdown(records: dict[str, Records], suites: dict[str, Suite]) -> str:
-    told = [section(records[name], suite) for name, suite in suites.items() if records[name].lines]
-    return "\n\n".join([INTRO, *told]) + "\n"
+    told = {name: suite for name, suite in suites.items() if records[name].lines}
+    sections = [section(records[name], suite) for name, suite in told.items()]
+    return "\n\n".join([INTRO, headlines(records, suites), *sections]) + "\n"
+
+
+def headlines(records: dict[str, Records], suites: dict[str, Suite]) -> str:
+    """The table that the README shows: baseline and method at the headline's rank."""
+    head = ["data", "rank", "seeds", "baseline", "distilled", "gain", "p", "unseen, baseline", "unseen, distilled"]
+    rows = [_headline(records[name], suite) for name, suite in suites.items() if figures(records[name], suite)]
+    return "\n".join([f"| {' | '.join(head)} |", "|---" * len(head) + "|", *rows])
+
+
+def _headline(records: Records, suite: Suite) -> str:
+    found = figures(records, suite)
+    assert found
+    sides = [(BASELINE, suite.rank), (suite.headline, suite.rank)]
+    unseen = [_unseen(records.runs(*side)) for side in sides]
+    test = records.test(*sides)
+    means = [f"{100 * own['mrr']:.2f} ± {100 * own['std']:.2f}" for own in (found["baseline"], found["distilled"])]
+    gain = (
+        _gain(test["slices"]["all"]) if test else f"{100 * (found['distilled']['mrr'] - found['baseline']['mrr']):+.2f}"
+    )
+    p = "" if found["p"] is None else f"{found['p']:.3f}"
+    return f"| {' | '.join([suite.dataset, str(suite.rank), str(found['seeds']), *means, gain, p, *unseen])} |"
+
+
+def _unseen(runs: Sequence[dict[str, Any]]) -> str:
+    found = [run["unseen"]["mrr"] for run in runs if run["unseen"]]
+    return _hundredfold(fmean(found)) if found else ""
 
 
 def section(records: Records, suite: Suite) -> str:
@@ -71,7 +98,7 @@ def _means(runs: Sequence[dict[str, Any]]) -> dict[str, float]:
 
 def _row(records: Records, variant: str, rank: int) -> str:
     runs = records.runs(variant, rank)
-    means, unseen = _means(runs), [run["unseen"]["mrr"] for run in runs if run["unseen"]]
+    means = _means(runs)
     test = records.test((BASELINE, rank), (variant, rank))
     cells = [
         variant,
@@ -84,7 +111,7 @@ def _row(records: Records, variant: str, rank: int) -> str:
         _hundredfold(means["hits@10"]),
         _gain(test["slices"]["all"]) if test else "",
         f"{test['slices']['all']['p']:.3f}" if test else "",
-        _hundredfold(fmean(unseen)) if unseen else "",
+        _unseen(runs),
         round(fmean(run["student_seconds"] for run in runs)),
     ]
     return f"| {' | '.join(map(str, cells))} |"

@@ -28,12 +28,12 @@ class Size:
     triples: int = 16_000_000
     relations: int = 535
     valid: int = 20_000
-    test: int = 2_000
+    test: int = 1_000
 
     @classmethod
     def of(cls, entities: int, triples: int) -> Size:
         """Splits of a size that fits so many triples."""
-        return cls(entities, triples, valid=min(20_000, triples // 10), test=min(2_000, triples // 20))
+        return cls(entities, triples, valid=min(20_000, triples // 10), test=min(1_000, triples // 20))
 
     @property
     def clusters(self) -> int:

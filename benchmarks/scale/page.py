@@ -15,7 +15,7 @@ of the entities. Each phase is a process of its own: its seconds, and the most m
 TRAINING = """\
 Inside `dsomgnn fit`: ComplEx of rank 32, the second teacher with two modalities of rank 8 beside it; 4,000 sampled
 candidates beyond each batch's own, batches of 1,000 queries for teachers and of 500 for the student, which an agent
-teaches; models are selected on 500 valid triples, ranked among all entities. A few hundred steps are a
+teaches; models are selected on 200 valid triples, ranked among all entities. A few hundred steps are a
 few per cent of an epoch: the loss shows that something is learnt, the ranks show that everything can be ranked.
 """
 
@@ -42,4 +42,4 @@ def _training(training: dict[str, dict[str, float]]) -> str:
 
 
 def _ranks(rank: dict[str, float]) -> str:
-    return f"Student, {rank['count']:,} test queries among all entities: MRR {rank['mrr']:.4f}.\n"
+    return f"Student, {rank['n']:,} test queries among all entities: MRR {rank['mrr']:.4f}.\n"

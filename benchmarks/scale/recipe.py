@@ -36,7 +36,7 @@ steps = 100
 epochs = 3
 validate_every = 3
 n3 = 0.001
-lr_dense = 0.01
+lr_dense = 0.02
 
 [student]
 rank = 32
@@ -56,7 +56,7 @@ epochs = 2
 every = 5
 
 [rank]
-valid = 500
+valid = 200
 budget_mb = 256
 """
 
