@@ -19,7 +19,8 @@ HEAD = """\
 Made by `python benchmarks/scale.py --costs`: median milliseconds of a student's step (batch, walks, loss, backward,
 optimiser). One thing is varied at a time, the rest is {entities:,} entities, {teachers} teachers, rank {rank}, batches
 of {batch} queries; `sampled`: {sampled:,} candidates beyond the batch's own. *Slope*: by which power the time grows
-from the point before: 1 is in proportion, 0 is flat.
+from the point before: 1 is in proportion, 0 is flat. Over all entities a step bends upwards where tables and
+scores leave the caches; over a pool with the batch, which brings entities of its own.
 
 ![costs](costs.svg)
 """
