@@ -58,6 +58,10 @@ class Pool:
         """Scores (B, P), over their temperature, become logits of the estimated softmax; in place."""
         return scores if self.log_weight is None else scores.add_(self.log_weight)
 
+    def weighed(self, scores: Tensor) -> Tensor:
+        """As `weigh`, but the scores stay as they are."""
+        return scores if self.log_weight is None else self.weigh(scores.clone())
+
     def to(self, device: torch.device | str) -> Pool:
         if self.ids is None or self.log_weight is None:
             return self

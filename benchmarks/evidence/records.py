@@ -34,7 +34,7 @@ class Records:
         found = [line for line in self.lines if all(line.get(name) == value for name, value in key.items())]
         return found[-1] if found else None
 
-    def runs(self, variant: str, rank: int, recipe: str | None = None) -> list[dict[str, Any]]:
+    def runs(self, variant: str, rank: int) -> list[dict[str, Any]]:
         """The runs of a variant, one per seed, all of the recipe that the last of them was made with."""
         own = [r for r in self.lines if (r["kind"], r.get("variant"), r.get("rank")) == (RUN, variant, rank)]
         made = [(r["recipe_sha256"], r["set"]) for r in own]

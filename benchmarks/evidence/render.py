@@ -74,11 +74,6 @@ def figures(records: Records, suite: Suite) -> dict[str, Any] | None:
     return {"baseline": _means(baseline), "distilled": _means(distilled), **about}
 
 
-def _order(suite: Suite):
-    """The headline's rank first, and variants as they were first run."""
-    return lambda kind: (kind[1] != suite.rank, -kind[1])
-
-
 def _about(runs: Sequence[dict[str, Any]]) -> str:
     used = [f"{name} ({share:.0%} of entities)" for run in runs for name, share in run["modalities"].items()]
     taught = [run for run in runs if run["teachers"]] or list(runs)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from evidence.plan import Trial
-from evidence.records import RUN, TEST
+from evidence.records import RUN, TEST, folders
 
 UNSEEN = "an entity unseen"
 
@@ -95,7 +95,7 @@ def _unseen(model: dict[str, Any]) -> dict[str, float] | None:
 
 def paired_test(one: list[dict[str, Any]], other: list[dict[str, Any]], runs: Path) -> dict[str, Any]:
     """The line of a paired test between the runs of two variants, with the same seeds; raises CommandError."""
-    sides = [",".join(str(runs / line["run"]) for line in side) for side in (one, other)]
+    sides = [",".join(str(runs / folder) for folder in folders(side)) for side in (one, other)]
     compared = json.loads(dsomgnn("compare", *sides, "--json", "-"))
     comparison = compared["comparisons"][0]
     names = [[side[0]["variant"], side[0]["rank"]] for side in (one, other)]
@@ -105,7 +105,7 @@ def paired_test(one: list[dict[str, Any]], other: list[dict[str, Any]], runs: Pa
         "baseline": names[0],
         "other": names[1],
         "seeds": [line["seed"] for line in one],
-        "runs": [[line["run"] for line in side] for side in (one, other)],
+        "runs": [folders(side) for side in (one, other)],
         "triples": compared["triples"],
         "resamples": compared["resamples"],
         "slices": {name: found["mrr"] for name, found in comparison["slices"].items()},

@@ -174,7 +174,7 @@ class Distiller:
         """States of the batch's triples, or of those given by row and position in training order."""
         assert self.states is not None
         logits, pool = view.logits.to(view.table.dtype), view.pool
-        lse = (logits if pool is EVERYONE else pool.weigh(logits.clone())).logsumexp(1)
+        lse = pool.weighed(logits).logsumexp(1)
         state = self.states.of(view.batch, view.around, view.query, view.seen.relation, view.table, logits, lse, pool)
         if row is None or position is None:
             row, position = view.batch.row, view.batch.position

@@ -151,7 +151,7 @@ def _outside(scores: Tensor, soft: Tensor, tau: float, measure: bool, pool: Pool
 
 def _softmax(scores: Tensor, pool: Pool) -> tuple[Tensor, Tensor]:
     """Softmax over all candidates, and its log normaliser."""
-    scores = scores if pool is EVERYONE else pool.weigh(scores.clone())
+    scores = pool.weighed(scores)
     p, full = scores.softmax(1), torch.promote_types(scores.dtype, torch.float32)
     return p, scores.amax(1).to(full) - p.amax(1).to(full).log()
 
