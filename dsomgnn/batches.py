@@ -10,12 +10,13 @@ from torch import Tensor
 
 from dsomgnn.data.mkg import MKG
 
-MEMORY = 2**28  # bytes that a step's scores of all entities may take
+MEMORY = 2**27  # bytes that a step's scores of all entities may take
 
 
-def rows_within(entities: int, buffers: int, dtype: torch.dtype) -> int:
-    """Queries whose scores of so many entities fit MEMORY, with so many (rows, N) buffers at a time; at least one."""
-    return max(1, MEMORY // (entities * buffers * dtype.itemsize))
+def rows_within(entities: int, buffers: int, dtype: torch.dtype, memory: int = 0) -> int:
+    """Queries whose scores of so many entities fit `memory` bytes (0: MEMORY), with so many (rows, N) buffers at a
+    time; at least one."""
+    return max(1, (memory or MEMORY) // (entities * buffers * dtype.itemsize))
 
 
 @dataclass(frozen=True)

@@ -151,7 +151,7 @@ class Rank(Section):
     """
 
     ties: Literal["realistic", "optimistic", "pessimistic"] = "realistic"
-    budget_mb: Count = 64
+    budget_mb: Count = 24
     valid: NoneOrMore = 0
 
 

@@ -257,7 +257,7 @@ def test_the_temperature_over_a_pool_is_about_that_over_all_entities(monkeypatch
     target = torch.multinomial((teacher.logits(queries) / 2).softmax(1), 1, generator=generator)
     triples = torch.cat([queries, target], 1)
     exact = fit_temperature(teacher, triples, 3)
-    monkeypatch.setattr("dsomgnn.batches.MEMORY", 4 * 120 * 500)
+    monkeypatch.setattr("dsomgnn.distill.teachers.FITTED", 4 * 120 * 500)
     found = fit_temperature(teacher, triples, 3)
     assert found != exact
     assert found == pytest.approx(exact, rel=0.1)

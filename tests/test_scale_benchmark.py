@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from scale import costs
 from scale.command import main, training
-from scale.curves import slope
+from scale.curves import short, slope
 from scale.made import Size, modality, triples, write
 from scale.page import markdown
 from scale.phases import Phase, PhaseError, measure, phases
@@ -29,6 +29,13 @@ from dsomgnn.data.triples import load_dataset
 from dsomgnn.recipe import load_recipe
 
 SMALL = Size(600, 4000, 12, 50, 40)
+
+
+@pytest.mark.parametrize(
+    ("value", "told"), [(0, "0"), (64, "64"), (1000, "1k"), (1024, "1024"), (300_000, "300k"), (2_500_000, "2.5M")]
+)
+def test_ticks_are_short_and_exact(value: int, told: str):
+    assert short(value) == told
 
 
 def test_triples_are_distinct_and_as_many_as_asked_for():

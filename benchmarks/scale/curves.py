@@ -52,6 +52,14 @@ def slope(before: Cost | None, cost: Cost) -> str:
     return f"{math.log(cost.seconds / before.seconds) / math.log(cost.value / before.value):.2f}"
 
 
+def short(value: int) -> str:
+    """1,000 as 1k, 2,500,000 as 2.5M; what is not so round stays as it is."""
+    for size, letter in ((10**6, "M"), (1000, "k")):
+        if value >= size and value % (size // 10) == 0:
+            return f"{value / size:g}{letter}"
+    return f"{value}"
+
+
 def picture(costs: Sequence[Cost]) -> str:
     """The panels side by side, as SVG."""
     names = list(dict.fromkeys(cost.swept for cost in costs))
@@ -88,7 +96,7 @@ def _panel(costs: Sequence[Cost], left: float, low: float, high: float) -> Itera
             yield f'<path d="M{left} {y:.1f}h{PANEL}" stroke="#e5e7eb"/>'
             yield f'<text x="{left - 6}" y="{y + 4:.1f}" text-anchor="end">{1000 * 10**power:g} ms</text>'
     for value in values[:: max(1, len(values) // 4)]:
-        yield f'<text x="{place[value]:.1f}" y="{EDGE + PANEL + 16}" text-anchor="middle">{value:,}</text>'
+        yield f'<text x="{place[value]:.1f}" y="{EDGE + PANEL + 16}" text-anchor="middle">{short(value)}</text>'
     for kind, colour in COLOURS.items():
         own = [(place[c.value], up(c.seconds)) for c in costs if c.kind == kind]
         points = " ".join(f"{x:.1f},{y:.1f}" for x, y in own)

@@ -16,6 +16,7 @@ from dsomgnn.models.score import ScoreFunction
 from dsomgnn.pool import EVERYONE, Pool
 
 COLDEST, HOTTEST = 0.1, 10.0
+FITTED = 2**28  # bytes that the scores a temperature is fitted on may take
 
 
 @dataclass(frozen=True)
@@ -116,7 +117,7 @@ def speaks(model: Model) -> Tensor:
 def fit_temperature(teacher: FrozenTeacher, triples: Tensor, num_relations: int, most: int = 512) -> float:
     """The temperature of the least cross entropy on held-out triples (n, 3), both directions.
 
-    Among all entities, or, where their scores do not fit MEMORY, among a pool.
+    Among all entities, or, where their scores do not fit FITTED bytes, among a pool.
     """
     device, entities = teacher.entities.device, len(teacher.entities)
     triples = triples[torch.linspace(0, len(triples) - 1, min(most, len(triples))).long()]
@@ -125,9 +126,9 @@ def fit_temperature(teacher: FrozenTeacher, triples: Tensor, num_relations: int,
         (torch.stack([head, relation], 1), tail),
         (torch.stack([tail, relation + num_relations], 1), head),
     ]
-    most, generator = rows_within(2 * len(triples), 1, teacher.entities.dtype), torch.Generator().manual_seed(0)
+    most = rows_within(2 * len(triples), 1, teacher.entities.dtype, FITTED)
     candidates = most if most < entities else 0
-    pool = Pool.around(triples[:, [0, 2]].flatten(), candidates, entities, generator).to(device)
+    pool = Pool.around(triples[:, [0, 2]].flatten(), candidates, entities, torch.Generator().manual_seed(0)).to(device)
     scores = [(teacher.logits(q.to(device), pool=pool), pool.place(t.to(device))) for q, t in sides]
 
     def loss(log_temperature: float) -> float:
