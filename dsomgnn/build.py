@@ -17,19 +17,19 @@ from dsomgnn.data.encoders import numeric_feature, text_feature
 from dsomgnn.data.features import Feature, array_feature
 from dsomgnn.data.mkg import MKG
 from dsomgnn.data.triples import Dataset, hold_out, load_dataset
+from dsomgnn.device import pick_device, prepare_torch
 from dsomgnn.distill.agent import Agent, AgentOptions, FixedChoice
 from dsomgnn.distill.distiller import Distiller, Stages
 from dsomgnn.distill.losses import LossWeights
 from dsomgnn.distill.policy import Policy
 from dsomgnn.distill.state import StateBuilder, cache_teachers
 from dsomgnn.distill.teachers import FrozenTeacher
-from dsomgnn.errors import DataError, RecipeError
+from dsomgnn.errors import DataError
 from dsomgnn.models.fusion import FUSIONS
 from dsomgnn.models.model import Model
 from dsomgnn.models.score import SCORES
 from dsomgnn.neighbourhood import Neighbours
 from dsomgnn.places import find_dataset
-from dsomgnn.processor import keep_memory
 from dsomgnn.registry import make_encoder, plugin_file
 from dsomgnn.sampling import BlockSampler, seed_all
 from dsomgnn.settings import FeatureRecipe, Recipe
@@ -98,38 +98,6 @@ def build(
     features = {n: make_feature(n, f, dataset, recipe.seed, device) for n, f in recipe.features.items() if n in wanted}
     mkg = MKG(dataset, features)
     return Job(recipe, folder, dataset, mkg, _without_reserve(recipe, mkg), device)
-
-
-def pick_device(name: str) -> torch.device:
-    if name == "auto":
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise RecipeError(f'device = "{name}": no such device; use "auto", "cpu" or "cuda"') from None
-    if device.type not in ("cpu", "cuda"):
-        raise RecipeError(f'device = "{name}": only "auto", "cpu" and "cuda" are supported')
-    if device.type == "cuda" and not torch.cuda.is_available():
-        raise RecipeError(f'device = "{name}": this torch ({torch.__version__}) sees no CUDA device')
-    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
-        raise RecipeError(f'device = "{name}": there are {torch.cuda.device_count()} CUDA devices, counted from 0')
-    return device
-
-
-def prepare_torch(device: torch.device, threads: int, sampled: bool) -> None:
-    """Process-wide settings of torch: threads, fast float32 products, and on the CPU sums in one order.
-
-    Buffers over `sampled` candidates have another size in every step: kept, they would pile up.
-    """
-    if threads:
-        torch.set_num_threads(threads)
-    if not sampled:
-        keep_memory()
-    # fp32 products through oneDNN: faster on CPUs, and TF32 on GPUs
-    torch.set_float32_matmul_precision("medium" if device.type == "cpu" else "high")
-    if device.type == "cpu":  # gradients of x[index] are else added up by threads in any order
-        torch.set_deterministic_debug_mode("warn")  # as use_deterministic_algorithms, without 2.5 s of imports
-        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
 
 
 def make_feature(name: str, recipe: FeatureRecipe, dataset: Dataset, seed: int, device: torch.device = CPU) -> Feature:

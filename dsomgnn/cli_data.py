@@ -118,7 +118,7 @@ def encode(
 
 
 def _refuse_unknown_encoder(name: str) -> None:
-    from dsomgnn.settings import known_encoder
+    from dsomgnn.allowed import known_encoder
 
     try:
         known_encoder(name)

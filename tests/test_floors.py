@@ -16,8 +16,8 @@ from dsomgnn import errors
 
 FLOORS = [
     "errors _dgl",
-    "counter output page places toml_lines settings recipe registry data",
-    "layer processor pool sampling neighbourhood batches",
+    "counter output page places toml_lines allowed settings recipe registry data",
+    "layer processor device pool sampling neighbourhood batches",
     "models",
     "distill rank",
     "run build optimise progress choices phase contract record trackers",

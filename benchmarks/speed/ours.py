@@ -10,11 +10,12 @@ from pathlib import Path
 import torch
 
 from dsomgnn.batches import Batch, TrainingQueries
-from dsomgnn.build import Job, make_student, prepare_torch
+from dsomgnn.build import Job, make_student
 from dsomgnn.choices import Tally
 from dsomgnn.data.answers import Answers
 from dsomgnn.data.mkg import MKG
 from dsomgnn.data.triples import Dataset, Vocabulary
+from dsomgnn.device import prepare_torch
 from dsomgnn.distill.agent import FixedChoice
 from dsomgnn.distill.distiller import TAUGHT, Distiller
 from dsomgnn.distill.losses import LossWeights

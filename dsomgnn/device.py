@@ -1,0 +1,40 @@
+"""The device of a run, and how torch is set up for it."""
+
+from __future__ import annotations
+
+import torch
+
+from dsomgnn.errors import RecipeError
+from dsomgnn.processor import keep_memory
+
+
+def pick_device(name: str) -> torch.device:
+    if name == "auto":
+        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    try:
+        device = torch.device(name)
+    except RuntimeError:
+        raise RecipeError(f'device = "{name}": no such device; use "auto", "cpu" or "cuda"') from None
+    if device.type not in ("cpu", "cuda"):
+        raise RecipeError(f'device = "{name}": only "auto", "cpu" and "cuda" are supported')
+    if device.type == "cuda" and not torch.cuda.is_available():
+        raise RecipeError(f'device = "{name}": this torch ({torch.__version__}) sees no CUDA device')
+    if device.type == "cuda" and (device.index or 0) >= torch.cuda.device_count():
+        raise RecipeError(f'device = "{name}": there are {torch.cuda.device_count()} CUDA devices, counted from 0')
+    return device
+
+
+def prepare_torch(device: torch.device, threads: int, sampled: bool) -> None:
+    """Process-wide settings of torch: threads, fast float32 products, and on the CPU sums in one order.
+
+    Buffers over `sampled` candidates have another size in every step: kept, they would pile up.
+    """
+    if threads:
+        torch.set_num_threads(threads)
+    if not sampled:
+        keep_memory()
+    # fp32 products through oneDNN: faster on CPUs, and TF32 on GPUs
+    torch.set_float32_matmul_precision("medium" if device.type == "cpu" else "high")
+    if device.type == "cpu":  # gradients of x[index] are else added up by threads in any order
+        torch.set_deterministic_debug_mode("warn")  # as use_deterministic_algorithms, without 2.5 s of imports
+        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
