@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from dsomgnn.errors import DsomError
+from dsomgnn.rank import bounds
 
 Logits = Callable[[Tensor], Tensor]
 HALF = 2.0**-8  # the largest relative error of rounding to bfloat16
@@ -119,12 +120,12 @@ class Pruned:
         rows, width = scores.shape
         rounding = 2 * HALF * SLACK * right.abs()
         margin = slope @ torch.stack([self.size.max(), self.lost.max()]) + rounding
-        open_to, crowd = scores >= (right - margin)[:, None], torch.zeros_like(right, dtype=torch.long)
-        if np.count_nonzero(open_to.numpy()) > CROWD * open_to.numel():  # what is surely above is counted, not listed
-            ahead_of = scores > (right + margin)[:, None]
-            crowd = torch.tensor([np.count_nonzero(above) for above in ahead_of.numpy()])
-            open_to &= ~ahead_of
-        flat = _where(open_to)
+        open_to, crowd = bounds.at_least(scores, right - margin), torch.zeros_like(right, dtype=torch.long)
+        if np.count_nonzero(open_to) > CROWD * open_to.size:  # what is surely above is counted, not listed
+            ahead_of = bounds.above(scores, right + margin)
+            crowd = torch.tensor([np.count_nonzero(ahead) for ahead in ahead_of])
+            open_to ^= ahead_of
+        flat = torch.from_numpy(np.flatnonzero(open_to))
         line, score = flat // width, scores.view(-1)[flat]
         open_ = _where(score <= (right + margin)[line])
         row, entity, ahead = line[open_], flat[open_] - line[open_] * width, score[open_] - right[line[open_]]
