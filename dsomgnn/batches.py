@@ -98,6 +98,11 @@ class TrainingQueries:
         at = self.indptr[index][row] + within
         return Batch(self.queries[index], row, self.target[at], index, at)
 
+    def around(self, position: Tensor) -> tuple[Batch, Tensor]:
+        """The batch of the queries that triples at `position` (n,) ask, and the row of each triple in it."""
+        queries, row = (torch.searchsorted(self.indptr, position, right=True) - 1).unique(return_inverse=True)
+        return self.at(queries), row
+
     def batches(self, size: int, steps: int = 0) -> Iterator[Batch]:
         """One epoch in random order (torch's global generator), `size` queries at a time; at most `steps` batches,
         where that is not 0."""

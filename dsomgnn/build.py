@@ -68,6 +68,12 @@ class Job:
         return valid[drawn.sort().values]
 
     @cached_property
+    def rewarded(self) -> TrainingQueries | None:
+        """The queries of the valid triples, where the agent is rewarded on them."""
+        valid = self.recipe.agent.reward_on == "valid"
+        return TrainingQueries(MKG(self.dataset, {}, self.selecting)) if valid else None
+
+    @cached_property
     def held(self) -> Tensor | None:
         """Mask, in training order, of the triples held back from teachers; None where there is no reserve."""
         if not self.recipe.reserve:
@@ -180,7 +186,9 @@ def make_distiller(job: Job, student: Model, teachers: list[FrozenTeacher]) -> D
     if distill.policy == "reinforce":
         states = make_states(job, teachers, neighbours)
         width = states.width(student.relation.shape[1])
-        options = AgentOptions(agent.reward, agent.baseline, agent.rows, agent.entropy, agent.lr, agent.clip)
+        options = AgentOptions(
+            agent.reward, agent.baseline, agent.rows, agent.entropy, agent.lr, agent.clip, agent.credit
+        )
         choice = Agent(Policy(width, len(teachers), agent.hidden).to(job.device), options)
     else:
         choice = FixedChoice(distill.policy, [teacher.name for teacher in teachers])

@@ -168,7 +168,7 @@ def _student_epoch(
     settings = job.recipe.student
     if distiller is None:
         return lambda _: fit_epoch(student, job.training, optimisers, settings, job.device)
-    lesson = Lesson(distiller, distiller.choice) if isinstance(distiller.choice, Agent) else None
+    lesson = Lesson(distiller, distiller.choice, job.rewarded) if isinstance(distiller.choice, Agent) else None
     every, steps = job.recipe.agent.every, settings.steps
     return lambda epoch: distil_epoch(distiller, lesson, optimisers, settings.batch, epoch, every, steps)
 

@@ -114,10 +114,16 @@ class Distill(Section):
 
 
 class AgentRecipe(Section):
-    """The policy and its REINFORCE steps, one `every` so many batches; only read with policy = "reinforce"."""
+    """The policy and its REINFORCE steps, one `every` so many batches; only read with policy = "reinforce".
+
+    `reward_on`: a `reserve` of train that no model learns from meanwhile, train itself, or the valid split, so that no
+    teacher does without a part of train; then what selects models has also chosen their teachers. `credit`: whether
+    the improvement by a set of teachers is the mean over its members, or their sum, so that all who help belong to it.
+    """
 
     reward: Literal["improvement", "log-probability"] = "improvement"
-    reward_on: Literal["train", "reserve"] = "reserve"
+    reward_on: Literal["train", "reserve", "valid"] = "reserve"
+    credit: Literal["mean", "sum"] = "mean"
     reserve: Annotated[float, Field(gt=0, lt=0.5)] = 0.05
     epochs: Count = 20
     every: Count = 1
@@ -181,6 +187,10 @@ class Recipe(Section):
                     )
             if not teacher.modalities and not teacher.structure:
                 raise NamedError(f"teachers.{name}", "has neither structure nor modalities")
+        if self.agent.reward_on == "valid" and self.agent.reward == "log-probability":
+            raise NamedError(
+                "agent.reward_on", '"valid" has no states of its own: it needs agent.reward = "improvement"'
+            )
         if self.agent.state == "target" and self.student.candidates:
             raise NamedError("agent.state", '"target" is of ranks among all entities: it needs student.candidates = 0')
         policy = self.distill.policy

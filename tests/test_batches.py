@@ -47,6 +47,17 @@ def test_a_batch_says_which_query_asks_for_which_target(random_mkg, merge):
 
 
 @both
+def test_the_batch_around_triples_has_their_queries_and_each_ones_row(random_mkg, merge):
+    training = TrainingQueries(random_mkg, merge)
+    position = torch.randint(training.num_triples, (40,), generator=torch.Generator().manual_seed(0))
+    batch, row = training.around(position)
+    wanted = random_mkg.edges[training.edge[position]]
+    assert torch.equal(torch.cat([batch.queries[row], training.target[position, None]], 1), wanted)
+    assert len(batch.index) == len(batch.index.unique())
+    assert all(p in batch.position[batch.row == r] for p, r in zip(position, row, strict=True))
+
+
+@both
 def test_edge_names_the_train_edge_of_each_triple(random_mkg, merge):
     training = TrainingQueries(random_mkg, merge)
     triples = triples_of(training.at(torch.arange(len(training))))

@@ -81,6 +81,10 @@ REFUSED = {
     ),
     "policy of an unknown teacher": ('[teachers.x]\n[distill]\npolicy = "single:y"', 'Did you mean "single:x"?'),
     "policy without teachers": ('[distill]\npolicy = "all"', '"all" needs at least one [teachers.NAME]'),
+    "states of the valid split": (
+        '[agent]\nreward = "log-probability"\nreward_on = "valid"',
+        'r.toml:5: agent.reward_on: "valid" has no states of its own',
+    ),
     "not TOML": ("[student\n", "not valid TOML"),
 }
 

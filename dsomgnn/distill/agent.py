@@ -22,6 +22,7 @@ class AgentOptions:
     entropy: float = 0.01
     lr: float = 1e-3
     clip: float = 1.0
+    credit: str = "mean"
 
 
 class FixedChoice:

@@ -109,7 +109,6 @@ class Distiller:
         self.candidates = candidates
         self.low = [teacher.multiplied_in(dtype) for teacher in teachers]
         self.weights, self.n3, self.stages, self.held, self.dtype = weights, n3, stages, held, dtype
-        self.row_of = torch.repeat_interleave(torch.arange(len(training)), training.indptr.diff())
 
     def epoch(self, size: int, epoch: int, steps: int = 0) -> Iterator[tuple[Batch, str]]:
         """The batches of an epoch, `size` queries each, with the stage it is in; only so many `steps` of it."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dsomgnn.batches import Batch
+from dsomgnn.batches import TrainingQueries
 from dsomgnn.distill.agent import Agent
 from dsomgnn.distill.distiller import Distiller, View
 from dsomgnn.distill.losses import inside_mask
@@ -16,23 +16,25 @@ from dsomgnn.distill.rewards import Evidence, improvement, log_probability_gain
 class Lesson:
     """Lessons on the triples of a distiller whose choice is an agent.
 
-    Rewards are measured on training triples themselves, or, where the distiller holds some back, on those.
+    Rewards are measured on the triples of `others`, queries that are not of training; without them on training triples
+    themselves, or, where the distiller holds some back, on those.
     """
 
-    def __init__(self, distiller: Distiller, agent: Agent):
+    def __init__(self, distiller: Distiller, agent: Agent, others: TrainingQueries | None = None):
         self.distiller, self.agent = distiller, agent
-        held = distiller.held
+        self.asked, held = others or distiller.training, distiller.held
         everything = torch.arange(distiller.training.num_triples)
         self.trained = everything if held is None else everything[~held]
-        self.held = None if held is None else everything[held]
+        self.held = torch.arange(others.num_triples) if others else None if held is None else everything[held]
 
     def give(self) -> Rollout:
         """One REINFORCE step of the agent on `rows` random triples."""
         distiller, weights = self.distiller, self.distiller.weights
-        by_gain = self.agent.options.reward == "log-probability"
+        by_gain, credit = self.agent.options.reward == "log-probability", self.agent.options.credit
         view, row, position = self._view(self.held if by_gain and self.held is not None else self.trained)
         log_probs = distiller.soft_labels(view.batch, view.pool)[:, row]
-        evidence, mask = self._evidence(view, row, position), distiller.mask(view)[row]
+        target = distiller.training.target[position.cpu()]
+        evidence, mask = self._evidence(view, row, target), distiller.mask(view)[row]
         if by_gain:
 
             def delta(action: Tensor) -> Tensor:
@@ -42,7 +44,7 @@ class Lesson:
             inside = inside_mask(view.near, view.logits)[row]
 
             def delta(action: Tensor) -> Tensor:
-                return improvement(evidence.logits, log_probs, action, inside, effect, weights, view.pool)
+                return improvement(evidence.logits, log_probs, action, inside, effect, weights, view.pool, credit)
 
         return self.agent.learn(distiller.state(view, row, position), mask, delta)
 
@@ -50,13 +52,10 @@ class Lesson:
     def _view(self, triples: Tensor) -> tuple[View, Tensor, Tensor]:
         """The student on the queries of some of the triples; each one's row, and its training position."""
         position = triples[torch.randint(len(triples), (self.agent.options.rows,))]
-        batch, row = self._queries_of(position)
-        view = self.distiller.view(batch, self.distiller.training.target[position])
+        batch, row = self.distiller.training.around(position)
+        target = self.distiller.training.target[position]
+        view = self.distiller.view(self.distiller.open(batch), target)
         return view, row.to(view.logits.device), position.to(view.logits.device)
-
-    def _queries_of(self, position: Tensor) -> tuple[Batch, Tensor]:
-        queries, row = self.distiller.row_of[position].unique(return_inverse=True)
-        return self.distiller.open(self.distiller.training.at(queries)), row
 
     @torch.no_grad()
     def held_out_effect(self, view: View) -> Tensor:
@@ -70,11 +69,11 @@ class Lesson:
         table, relation = student.fusion.table, student.relation
         assert self.held is not None and table is not None  # noqa: PT018
         position = self.held[torch.randint(len(self.held), (4 * self.agent.options.rows,))]
-        batch, row = self._queries_of(position)
+        (batch, row), target = self.asked.around(position), self.asked.target[position]
         with torch.enable_grad():
-            also = [self.distiller.training.target[position], *([] if view.pool.ids is None else [view.pool.ids.cpu()])]
+            also = [target, *([] if view.pool.ids is None else [view.pool.ids.cpu()])]
             held = self.distiller.view(batch, torch.cat(also))
-        effect = self._evidence(held, row, position).own_effect() / len(row)
+        effect = self._evidence(held, row, target).own_effect() / len(row)
         by_row = torch.zeros_like(held.logits, dtype=effect.dtype).index_add_(0, row.to(effect.device), effect)
         products = by_row @ held.table.detach(), by_row.T @ held.query.detach()
         to_table, to_relation = torch.autograd.grad((held.query, held.table), (table, relation), products)
@@ -88,9 +87,9 @@ class Lesson:
             to_table = to_table[held.pool.place(view.pool.ids)]
         return student.score.logits(moved, view.table) + student.score.logits(view.query, to_table)
 
-    def _evidence(self, view: View, row: Tensor, position: Tensor) -> Evidence:
+    def _evidence(self, view: View, row: Tensor, target: Tensor) -> Evidence:
         device, pool = view.logits.device, view.pool
-        target = pool.place(self.distiller.training.target[position.cpu()].to(device))
+        target = pool.place(target.to(device))
         answers = self.distiller.known
         known_row, known = (x.to(device) for x in answers.gather(answers.find(view.batch.queries.cpu())))
         there = pool.holds(known)

@@ -63,17 +63,21 @@ def improvement(
     effect: Tensor,
     weights: LossWeights,
     pool: Pool = EVERYONE,
+    credit: str = "mean",
 ) -> Tensor:
     """Measure (a), (B,): student `logits` (B, N), teachers' `log_probs` (K, B, N) at tau; an empty set gives 0.
 
     To first order the effect of a mean of soft labels is the mean of their effects, never above that of the best
-    member: it is the entropy bonus that keeps the policy from teaching by one teacher alone.
+    member: it is the entropy bonus that keeps the policy from teaching by one teacher alone. With the `credit` "sum"
+    of their effects every teacher that helps belongs to the best set.
     """
     with torch.enable_grad():
         scores = logits.detach().requires_grad_()
         soft = mix(log_probs, _safe(action)).detach()
         (gradient,) = torch.autograd.grad(distillation(scores, soft, inside, weights, pool).sum(), scores)
-    return torch.where(action.sum(1) > 0, (effect * gradient).sum(1), 0)
+    number = action.sum(1)
+    found = torch.where(number > 0, (effect * gradient).sum(1), 0)
+    return number * found if credit == "sum" else found
 
 
 def log_probability_gain(evidence: Evidence, log_probs: Tensor, action: Tensor, mask: Tensor, tau: float) -> Tensor:

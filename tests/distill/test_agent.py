@@ -53,7 +53,7 @@ def start(trained, **agent):
     job = dataclasses.replace(job, recipe=recipe_of(**agent))
     student = make_student(job)
     distiller = make_distiller(job, student, teachers)
-    return job, student, distiller, Lesson(distiller, distiller.choice)
+    return job, student, distiller, Lesson(distiller, distiller.choice, job.rewarded)
 
 
 def shares_after(trained, epochs, **agent):
@@ -66,7 +66,12 @@ def shares_after(trained, epochs, **agent):
 
 @pytest.mark.parametrize(
     ("reward", "reward_on"),
-    [("improvement", "reserve"), ("log-probability", "reserve"), ("log-probability", "train")],
+    [
+        ("improvement", "reserve"),
+        ("improvement", "valid"),
+        ("log-probability", "reserve"),
+        ("log-probability", "train"),
+    ],
 )
 def test_a_shuffled_teacher_is_dropped_within_a_few_epochs(trained, reward, reward_on):
     shares = shares_after(trained, 6, reward=reward, reward_on=reward_on)
@@ -80,9 +85,10 @@ def test_improvement_on_the_row_itself_prefers_the_good_teacher_less_surely(trai
     assert shares["good"] > 1.5 * shares["shuffled"], shares
 
 
-def test_improvement_on_held_out_triples_is_the_product_of_the_two_gradients(trained):
+@pytest.mark.parametrize("reward_on", ["reserve", "valid"])
+def test_improvement_on_held_out_triples_is_the_product_of_the_two_gradients(trained, reward_on):
     """Against plain autograd: gradient of the held-out cross entropy times gradient of the row's taught loss."""
-    job, student, distiller, lesson = start(trained, rows=8)
+    job, student, distiller, lesson = start(trained, rows=8, reward_on=reward_on)
     optimisers = optimisers_of(student, job.recipe.student)
     distil_epoch(distiller, None, optimisers, 400, 1)
     student.double()
@@ -92,10 +98,12 @@ def test_improvement_on_held_out_triples_is_the_product_of_the_two_gradients(tra
     effect = lesson.held_out_effect(view)[row]
     torch.manual_seed(5)
     held = lesson.held[torch.randint(len(lesson.held), (32,))]
-    batch, held_row = lesson._queries_of(held)
+    batch, held_row = lesson.asked.around(held)
     now = distiller.view(batch)
     scores = student.score.logits(now.query, now.table)
-    loss = lesson._evidence(dataclasses.replace(now, logits=scores), held_row, held).cross_entropy()
+    loss = lesson._evidence(
+        dataclasses.replace(now, logits=scores), held_row, lesson.asked.target[held]
+    ).cross_entropy()
     parameters = (student.fusion.table, student.relation)
     wanted = torch.autograd.grad(loss, parameters)
 

@@ -33,6 +33,22 @@ def test_own_improvement_is_what_a_small_step_on_the_taught_loss_does_to_the_fil
     assert found[3] == 0, "an empty set does nothing"
 
 
+def test_the_sum_credits_a_set_with_what_each_of_its_members_does():
+    """Plain KL is linear in the soft labels, so there the sum over members is exact."""
+    evidence, log_probs, inside = case()
+    given, plain = (evidence.logits, log_probs), LossWeights(tau=1.5, split=False)
+
+    def of(first: int, second: int, credit: str) -> torch.Tensor:
+        action = torch.tensor([[first, second]], dtype=torch.float64).expand(4, -1)
+        return improvement(*given, action, inside, evidence.own_effect(), plain, credit=credit)
+
+    one, other = of(1, 0, "sum"), of(0, 1, "sum")
+    torch.testing.assert_close(of(1, 1, "sum"), one + other)
+    torch.testing.assert_close(of(1, 1, "mean"), (one + other) / 2)
+    torch.testing.assert_close(of(1, 0, "mean"), one)
+    assert (of(0, 0, "sum") == 0).all()
+
+
 def test_known_answers_do_not_compete():
     evidence, _, _ = case()
     other = evidence.logits.clone()
