@@ -37,10 +37,13 @@ def headlines(records: dict[str, Records], suites: dict[str, Suite]) -> str:
 def _headline(records: Records, suite: Suite) -> str:
     found = figures(records, suite)
     assert found
-    sides = [(BASELINE, suite.rank), (suite.headline, suite.rank)]
-    unseen = [_unseen(records.runs(*side)) for side in sides]
-    test = records.test(*sides)
-    means = [f"{100 * own['mrr']:.2f} ± {100 * own['std']:.2f}" for own in (found["baseline"], found["distilled"])]
+    unseen = [_unseen(side) for side in _sides(records, suite)]
+    test = records.test((BASELINE, suite.rank), (suite.headline, suite.rank))
+    spread = found["seeds"] > 1
+    means = [
+        f"{100 * own['mrr']:.2f}" + (f" ± {100 * own['std']:.2f}" if spread else "")
+        for own in (found["baseline"], found["distilled"])
+    ]
     gain = (
         _gain(test["slices"]["all"]) if test else f"{100 * (found['distilled']['mrr'] - found['baseline']['mrr']):+.2f}"
     )
@@ -64,25 +67,33 @@ def section(records: Records, suite: Suite) -> str:
 
 def figures(records: Records, suite: Suite) -> dict[str, Any] | None:
     """{"baseline": ..., "distilled": ..., "rank", "seeds", "p"} of the headline; None where a side has no run."""
-    sides = [records.runs(name, suite.rank) for name in (BASELINE, suite.headline)]
-    seeds = set.intersection(*({run["seed"] for run in side} for side in sides))
-    if not seeds:
+    baseline, distilled = _sides(records, suite)
+    if not baseline:
         return None
     test = records.test((BASELINE, suite.rank), (suite.headline, suite.rank))
-    baseline, distilled = ([run for run in side if run["seed"] in seeds] for side in sides)
-    about = {"rank": suite.rank, "seeds": len(seeds), "p": test and test["slices"]["all"]["p"]}
+    about = {"rank": suite.rank, "seeds": len(baseline), "p": test and test["slices"]["all"]["p"]}
     return {"baseline": _means(baseline), "distilled": _means(distilled), **about}
 
 
+def _sides(records: Records, suite: Suite) -> list[list[dict[str, Any]]]:
+    """The runs of baseline and headline, with the seeds that both have."""
+    sides = [records.runs(name, suite.rank) for name in (BASELINE, suite.headline)]
+    seeds = set.intersection(*({run["seed"] for run in side} for side in sides))
+    return [[run for run in side if run["seed"] in seeds] for side in sides]
+
+
 def _about(runs: Sequence[dict[str, Any]]) -> str:
-    used = [f"{name} ({share:.0%} of entities)" for run in runs for name, share in run["modalities"].items()]
+    most: dict[str, float] = {}
+    for run in runs:
+        most |= {name: max(share, most.get(name, 0)) for name, share in run["modalities"].items()}
+    used = [f"{name} ({share:.0%} of entities)" for name, share in most.items()]
     taught = [run for run in runs if run["teachers"]] or list(runs)
     teachers = ", ".join(f"{name} {100 * own['mrr']:.1f}" for name, own in taught[-1]["teachers"].items())
     last = runs[-1]
     made = (
         f"{last['device']}, {last['threads']} threads, torch {last['torch']}, commit {(last['commit'] or 'none')[:8]}"
     )
-    modalities = ", ".join(dict.fromkeys(used)) or "none"
+    modalities = ", ".join(used) or "none"
     return f"Modalities: {modalities}. Teachers, test MRR: {teachers or 'none'}. The last run: {made}."
 
 
