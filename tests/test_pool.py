@@ -198,7 +198,7 @@ def test_a_lesson_over_a_pool_of_all_entities_is_that_over_all(taught):
         effect = lesson.held_out_effect(view)
         assert lesson.held_out_effect(distiller.view(batch)).isfinite().all()
         position = torch.cat([batch.position[batch.row == i][:1] for i in range(20)])
-        evidence = lesson._evidence(view, row, position)
+        evidence = lesson._evidence(view, row, distiller.training.target[position])
         state = distiller.state(view, row, position)
         state[:, -6:-4] = 0  # mass on neighbours: of these walks, or of those that the cache was made with
         found.append((effect, evidence.own_effect(), evidence.student(2.0), state))
