@@ -21,11 +21,10 @@ def rank_split(job: Job, model: FrozenTeacher | Ensemble, split: str) -> Ranks:
 @torch.no_grad()
 def rank_these(job: Job, model: FrozenTeacher | Ensemble, triples: Tensor) -> Ranks:
     """`rank_split` of triples (n, 3) of the data set."""
-    data = job.dataset
+    data, budget = job.dataset, job.recipe.rank.budget_mb << 20
     counter: Counter
     if job.device.type == "cpu" and isinstance(model, FrozenTeacher):
-        counter = Pruned(model.vectors, model.entities, fast_dtype())
+        counter = Pruned(model.vectors, model.entities, fast_dtype(), budget)
     else:
-        counter = Dense(lambda queries: model.logits(queries.to(job.device)))
-    budget = job.recipe.rank.budget_mb << 20
-    return rank_triples(counter, triples, job.known, data.num_entities, data.num_relations, budget)
+        counter = Dense(lambda queries: model.logits(queries.to(job.device)), budget)
+    return rank_triples(counter, triples, job.known, data.num_entities, data.num_relations)

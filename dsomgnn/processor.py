@@ -9,7 +9,7 @@ from functools import cache
 import torch
 
 ROWS, WIDTH, COLUMNS, ROUNDS = 128, 256, 4096, 3
-TRIM_THRESHOLD, TOP_PAD, MMAP_MAX = -1, -2, -4  # of glibc's mallopt
+TRIM_THRESHOLD, TOP_PAD, MMAP_MAX, ARENA_MAX = -1, -2, -4, -8  # of glibc's mallopt
 
 
 @cache
@@ -32,7 +32,7 @@ def _seconds(dtype: torch.dtype) -> float:
 
 @cache
 def keep_memory() -> bool:
-    """Have glibc keep what torch frees, for the process's whole life; whether it does.
+    """Have glibc keep what torch frees, for the process's whole life, in two places for all threads; whether it does.
 
     It would hand large buffers back to the system, and every step would wait for them to be mapped anew, page by page:
     a third of its time.
@@ -41,4 +41,5 @@ def keep_memory() -> bool:
         mallopt = ctypes.CDLL(None).mallopt
     except (AttributeError, OSError):  # another C library
         return False
-    return all(mallopt(*setting) for setting in ((MMAP_MAX, 0), (TRIM_THRESHOLD, 2**31 - 1), (TOP_PAD, 2**26)))
+    settings = ((MMAP_MAX, 0), (TRIM_THRESHOLD, 2**31 - 1), (TOP_PAD, 2**26), (ARENA_MAX, 2))
+    return all(mallopt(*setting) for setting in settings)

@@ -143,7 +143,7 @@ class Rank(Section):
     """
 
     ties: Literal["realistic", "optimistic", "pessimistic"] = "realistic"
-    budget_mb: Count = 24
+    budget_mb: Count = 12
     valid: NoneOrMore = 0
 
 

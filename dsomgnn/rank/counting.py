@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Protocol
 
 import numpy as np
@@ -17,14 +18,20 @@ from dsomgnn.rank import bounds
 Logits = Callable[[Tensor], Tensor]
 HALF = 2.0**-8  # the largest relative error of rounding to bfloat16
 CROWD = 0.02  # share of the entities that is too many to list
-CHUNK = 4096  # entities whose rounding is looked at together
+CHUNK = 1024  # entities whose rounding is looked at together
+ROWS = 256  # queries of a tile, so that the product makes up for laying out its entities
+BUDGET = 64 << 20  # bytes of scores at a time
 SLACK = 1.01  # for the rounding of the bounds themselves
 
 
 class Counter(Protocol):
-    """Counts of the rivals of right answers among N entities; `bytes_per_score` is what it takes meanwhile."""
+    """Counts of the rivals of right answers among N entities, so many `threads` at a time."""
 
-    bytes_per_score: int
+    threads: int
+
+    def rows(self, entities: int) -> int:
+        """Queries whose scores of so many entities fit the memory budget; at least one."""
+        ...
 
     def count(
         self, queries: Tensor, row: Tensor, target: Tensor, known_row: Tensor, known: Tensor
@@ -52,10 +59,13 @@ class Dense:
     The right answer's score is read from the same matrix, so that it ties with itself exactly.
     """
 
-    bytes_per_score = 8
+    threads = 1
 
-    def __init__(self, logits: Logits):
-        self.logits = logits
+    def __init__(self, logits: Logits, budget: int = BUDGET):
+        self.logits, self.budget = logits, budget
+
+    def rows(self, entities: int) -> int:
+        return max(1, self.budget // (8 * entities))
 
     def count(self, queries, row, target, known_row, known):
         scores = self.logits(queries)
@@ -78,57 +88,60 @@ class Pruned:
     Products in `dtype` tell which entities are surely above or below the right answer; those too near to tell are
     multiplied once more, one by one, in float32, as is the right answer: so ranks do not depend on `dtype`.
     The bound holds for inputs rounded to bfloat16 at the worst, as float32 products may be too inside a library.
+    Entities go by in tiles, and every thread counts for queries of its own.
     """
 
-    def __init__(self, vectors: Logits, entities: Tensor, dtype: torch.dtype = torch.float32):
+    def __init__(self, vectors: Logits, entities: Tensor, dtype: torch.dtype = torch.float32, budget: int = BUDGET):
         self.vectors, self.entities, self.rough = vectors, entities, entities.to(dtype)
-        self.bytes_per_score = 2 * dtype.itemsize
-        self.threads = ThreadPoolExecutor(torch.get_num_threads())
         parts = entities.split(CHUNK)
         self.size = torch.cat([part.norm(dim=1) for part in parts])
         self.lost = torch.cat([(part - part.bfloat16().float()).norm(dim=1) for part in parts])
+        self.threads = torch.get_num_threads()
+        self.scores = max(1, budget // (2 * self.threads * dtype.itemsize))  # a mask and copies take as much again
         _refuse(torch.isfinite(self.size).all())
+        _hush()
+
+    def rows(self, entities: int) -> int:
+        return min(ROWS, math.isqrt(self.scores))
 
     def count(self, queries, row, target, known_row, known):
-        query = self.vectors(queries)
+        query, parts = self.vectors(queries), list(shares(row, len(queries)))
         _refuse(torch.isfinite(query).all())
-        scores = query.to(self.rough.dtype) @ self.rough.T
-        scores[known_row, known] = -torch.inf
-        right = self._exact(query, row, target)
-        slope = self._slopes(query)
+        rough, slope, right = query.to(self.rough.dtype), self._slopes(query), self._exact(query, row, target)
         above, level = torch.zeros(2, len(row), dtype=torch.long)
-        for number, which in enumerate(shares(row, len(scores))):
-            rows = row[which]
-            part = scores[rows] if number else scores
-            own = torch.arange(len(rows)), target[which]
-            shown, part[own] = part[own], -torch.inf
-            above[which], level[which] = self._all_rivals(part, query[rows], right[which], slope[rows])
-            part[own] = shown
+        for tile in self._tiles(len(queries)):
+            scores = rough @ self.rough[tile].T
+            scores[_inside(tile, known_row, known)] = -torch.inf
+            for number, which in enumerate(parts):
+                at = row[which]
+                part = scores[at] if number else scores
+                own = _inside(tile, torch.arange(len(at)), target[which])
+                shown, part[own] = part[own], -torch.inf
+                more, as_many = self._rivals(part, tile.start, query[at], right[which], slope[at])
+                above[which] += more
+                level[which] += as_many
+                part[own] = shown
         return above, level + 1, right
 
-    def _all_rivals(self, *of_rows: Tensor) -> Tensor:
-        """`_rivals`, some rows in each thread: what looks up positions would else keep all but one waiting."""
-        size = -(-len(of_rows[0]) // torch.get_num_threads())
-        parts = zip(*(x.split(size) for x in of_rows), strict=True)
-        return torch.cat(list(self.threads.map(lambda part: torch.stack(self._rivals(*part)), parts)), 1)
+    def _tiles(self, rows: int) -> Iterator[slice]:
+        """Entities in pieces of which so many rows of scores fit the budget."""
+        width, entities = max(1, self.scores // rows), len(self.rough)
+        return (slice(start, min(start + width, entities)) for start in range(0, entities, width))
 
-    def _rivals(self, scores: Tensor, query: Tensor, right: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
-        """Entities above and level with `right` (n,), by rows of `scores` (n, N).
+    def _rivals(self, scores: Tensor, first: int, query: Tensor, right: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
+        """Entities above and level with `right` (n,), by rows of `scores` (n, W) of the entities from `first` on.
 
-        Most are told by a margin for all entities, most of the others by their own.
+        Most are told by a margin for all of them, most of the others by their own.
         """
         rows, width = scores.shape
+        tile = slice(first, first + width)
         rounding = 2 * HALF * SLACK * right.abs()
-        margin = slope @ torch.stack([self.size.max(), self.lost.max()]) + rounding
-        open_to, crowd = bounds.at_least(scores, right - margin), torch.zeros_like(right, dtype=torch.long)
-        if np.count_nonzero(open_to) > CROWD * open_to.size:  # what is surely above is counted, not listed
-            ahead_of = bounds.above(scores, right + margin)
-            crowd = torch.tensor([np.count_nonzero(ahead) for ahead in ahead_of])
-            open_to ^= ahead_of
-        flat = torch.from_numpy(np.flatnonzero(open_to))
+        margin = slope @ torch.stack([self.size[tile].max(), self.lost[tile].max()]) + rounding
+        flat, crowd = _between(scores, right - margin, right + margin)
         line, score = flat // width, scores.view(-1)[flat]
         open_ = _where(score <= (right + margin)[line])
-        row, entity, ahead = line[open_], flat[open_] - line[open_] * width, score[open_] - right[line[open_]]
+        row, ahead = line[open_], score[open_] - right[line[open_]]
+        entity = flat[open_] - row * width + first
         own = slope[row, 0] * self.size[entity] + slope[row, 1] * self.lost[entity] + rounding[row]
         near = _where(ahead.abs() <= own)
         value, row_near = self._exact(query, row[near], entity[near]), row[near]
@@ -147,10 +160,40 @@ class Pruned:
         """Scores of pairs (n,), `row` sorted; each is summed in the same order, so that equal vectors tie exactly."""
         ends = torch.bincount(row, minlength=len(query)).cumsum(0)
         starts, size = torch.cat([ends.new_zeros(1), ends]), (len(query), len(self.entities))
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
-            pairs = torch.sparse_csr_tensor(starts, entity, query.new_zeros(len(row)), size, check_invariants=False)
+        pairs = torch.sparse_csr_tensor(starts, entity, query.new_zeros(len(row)), size, check_invariants=False)
         return torch.sparse.sampled_addmm(pairs, query, self.entities.T, beta=0.0).values()
+
+
+@cache
+def _hush() -> None:
+    """Let torch say what it says once in a process: that sparse CSR tensors are in beta."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+        torch.sparse_csr_tensor([0], [], [], (0, 0), check_invariants=False)
+
+
+def _inside(tile: slice, row: Tensor, entity: Tensor) -> tuple[Tensor, Tensor]:
+    """Row and column in the tile of those pairs (n,) whose entity stands there."""
+    there = (entity >= tile.start) & (entity < tile.stop)
+    return row[there], entity[there] - tile.start
+
+
+def _between(scores: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+    """Flat positions of scores (n, W) from `low` (n,) on, and how many of a row are not listed (n,).
+
+    In a row where these are many, those above `high` (n,) are counted, not listed.
+    """
+    rows, width = scores.shape
+    order, crowd = bounds.ordered(scores), np.zeros(rows, dtype=np.int64)
+    open_to = order >= bounds.at_least(low, scores.dtype)
+    flat = np.flatnonzero(open_to)
+    crowded = np.flatnonzero(np.diff(np.searchsorted(flat, np.arange(rows + 1) * width)) > CROWD * width)
+    if len(crowded):
+        ahead = order[crowded] >= bounds.above(high, scores.dtype)[crowded]
+        crowd[crowded] = [np.count_nonzero(row) for row in ahead]
+        open_to[crowded] ^= ahead
+        flat = np.flatnonzero(open_to)
+    return torch.from_numpy(flat), torch.from_numpy(crowd)
 
 
 def _where(mask: Tensor) -> Tensor:

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from dsomgnn.data.answers import Answers
-from dsomgnn.rank.counting import Logits
-from dsomgnn.rank.ranks import BUDGET, queries_of
+from dsomgnn.rank.counting import BUDGET, Logits
+from dsomgnn.rank.ranks import queries_of
 
 BEST = 3
 

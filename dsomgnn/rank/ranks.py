@@ -9,8 +9,7 @@ from torch import Tensor
 
 from dsomgnn.data.answers import Answers
 from dsomgnn.rank.counting import Counter
-
-BUDGET = 64 << 20  # bytes of scores at a time
+from dsomgnn.threads import apart
 
 
 @dataclass(frozen=True)
@@ -48,25 +47,27 @@ def rank_triples(
     known: Answers,
     num_entities: int,
     num_relations: int,
-    budget: int = BUDGET,
 ) -> Ranks:
     """Ranks of both directions of triples (n, 3): tails first, then heads.
 
     The head side of (h, r, t) is the query (t, r + R); a query that several triples ask is scored once. `known`
-    answers are filtered out. Scores take at most about `budget` bytes.
+    answers are filtered out.
     """
     queries, targets = queries_of(triples, num_relations)
     distinct, place = queries.unique(dim=0, return_inverse=True)
     order = torch.argsort(place, stable=True)
-    ends = torch.bincount(place, minlength=len(distinct)).cumsum(0)
+    ends = torch.searchsorted(place[order], torch.arange(len(distinct) + 1))
     above, level = torch.empty(2, len(queries), dtype=torch.long)
     score = torch.empty(len(queries))
-    size = max(1, budget // (counter.bytes_per_score * num_entities))
-    start = 0
-    for part in torch.arange(len(distinct)).split(size):
-        mine = order[start : (start := int(ends[part[-1]]))]
-        row, answer = known.gather(known.find(distinct[part]))
-        counted = counter.count(distinct[part], place[mine] - part[0], targets[mine], row, answer)
+
+    def count(first: int) -> None:
+        last = min(first + size, len(distinct))
+        mine = order[int(ends[first]) : int(ends[last])]
+        row, answer = known.gather(known.find(distinct[first:last]))
+        counted = counter.count(distinct[first:last], place[mine] - first, targets[mine], row, answer)
         above[mine], level[mine], score[mine] = counted
+
+    size = max(1, min(counter.rows(num_entities), -(-len(distinct) // counter.threads)))
+    apart(count, range(0, len(distinct), size), counter.threads)
     side = torch.arange(2).flip(0).repeat_interleave(len(triples))
     return Ranks((1 + above).double(), (above + level).double(), triples[:, 1].repeat(2), side, score)

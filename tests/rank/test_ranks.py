@@ -101,8 +101,8 @@ def plain_ranks(table, known, triples):
 
 def ranked(problem, budget):
     table, known, triples = problem
-    counter = Dense(lambda q: table[q[:, 0], q[:, 1]].clone())
-    return rank_triples(counter, triples, Answers.of(known, N, R), N, R, budget=budget)
+    counter = Dense(lambda q: table[q[:, 0], q[:, 1]].clone(), budget)
+    return rank_triples(counter, triples, Answers.of(known, N, R), N, R)
 
 
 def test_ranks_of_both_sides_equal_a_plain_loop(problem):
@@ -143,7 +143,7 @@ def test_pruned_ranks_are_those_of_exact_scores(dtype, width, steps, problem):
     queries, entities = products(torch.Generator().manual_seed(width), width, steps)
     table = torch.stack([(q * entities).sum(1) for q in queries]).view(N, 2 * R, N)
     counter = Pruned(lambda q: queries[q[:, 0] * 2 * R + q[:, 1]], entities, dtype)
-    ranks = rank_triples(counter, triples, Answers.of(known, N, R), N, R, 1 << 20)
+    ranks = rank_triples(counter, triples, Answers.of(known, N, R), N, R)
     found = list(zip(ranks.optimistic.tolist(), ranks.pessimistic.tolist(), strict=True))
     assert found == plain_ranks(table, known, triples)
     asked, target = queries_of(triples, R)
@@ -168,6 +168,20 @@ def test_pruning_leaves_no_rank_of_a_large_random_model_different():
     assert torch.equal(counts[0][1], counts[1][1])
     assert (counts[1][0] - (exact > right[:, None] + 1e-9).sum(1)).abs().max() <= 1  # float32 sums, against float64
     assert counts[1][1][target < 100].min() >= 2  # a copy ties
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+@pytest.mark.parametrize("budget", [1, 300, 5000])
+def test_tiles_and_threads_change_no_rank(budget, threads, problem):
+    _, known, triples = problem
+    queries, entities = products(torch.Generator().manual_seed(3), 3, 4)
+    found = []
+    for size, number in ((1 << 20, 1), (budget, threads)):
+        counter = Pruned(lambda q: queries[q[:, 0] * 2 * R + q[:, 1]], entities, torch.bfloat16, size)
+        counter.threads = number
+        found.append(rank_triples(counter, triples, Answers.of(known, N, R), N, R))
+    assert torch.equal(found[0].optimistic, found[1].optimistic)
+    assert torch.equal(found[0].pessimistic, found[1].pessimistic)
 
 
 def test_a_diverged_model_is_refused_by_pruned_ranks_too():
