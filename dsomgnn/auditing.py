@@ -11,9 +11,9 @@ from typing import Any
 from rich.table import Table
 from rich.text import Text
 
-from dsomgnn.data.audit import RARE, Audit, RelationAudit, Spread, audit_folder
-from dsomgnn.data.coverage import Coverage
-from dsomgnn.data.verdict import warnings
+from dsomgnn.data.audit.audit import RARE, Audit, RelationAudit, Spread, audit_folder
+from dsomgnn.data.audit.coverage import Coverage
+from dsomgnn.data.audit.verdict import warnings
 from dsomgnn.output import new_table, show, write_json
 from dsomgnn.places import find_dataset
 

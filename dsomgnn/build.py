@@ -12,8 +12,8 @@ from torch import Tensor
 from dsomgnn.batches import TrainingQueries
 from dsomgnn.counter import Counter
 from dsomgnn.data.answers import Answers
-from dsomgnn.data.encoded import CPU, histogram_feature, item_encoder, model_feature
-from dsomgnn.data.encoders import numeric_feature, text_feature
+from dsomgnn.data.encoders.encoded import CPU, histogram_feature, item_encoder, model_feature
+from dsomgnn.data.encoders.feature_encoders import numeric_feature, text_feature
 from dsomgnn.data.features import Feature, array_feature
 from dsomgnn.data.mkg import MKG
 from dsomgnn.data.triples import Dataset, hold_out, load_dataset

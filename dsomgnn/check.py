@@ -7,9 +7,9 @@ from pathlib import Path
 
 from dsomgnn.build import Job, build, make_teacher
 from dsomgnn.contract import check_encoder
-from dsomgnn.data.audit import audit
-from dsomgnn.data.coverage import entity_texts
-from dsomgnn.data.verdict import warnings
+from dsomgnn.data.audit.audit import audit
+from dsomgnn.data.audit.coverage import entity_texts
+from dsomgnn.data.audit.verdict import warnings
 from dsomgnn.models.model import Model
 from dsomgnn.settings import Recipe, TeacherRecipe, Training
 from dsomgnn.trackers import tracker_class

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 
 from dsomgnn.counter import Counter
-from dsomgnn.data.cache import write_atomic
-from dsomgnn.data.encoded import Encoded, encode, item_encoder
+from dsomgnn.data.encoders.cache import write_atomic
+from dsomgnn.data.encoders.encoded import Encoded, encode, item_encoder
 from dsomgnn.data.triples import Vocabulary, load_dataset
 from dsomgnn.errors import RecipeError
 from dsomgnn.places import find_dataset

@@ -13,9 +13,9 @@ import torch
 
 from dsomgnn import __version__
 from dsomgnn.build import Job
-from dsomgnn.data.audit import audit
-from dsomgnn.data.coverage import entity_texts
-from dsomgnn.data.verdict import warnings
+from dsomgnn.data.audit.audit import audit
+from dsomgnn.data.audit.coverage import entity_texts
+from dsomgnn.data.audit.verdict import warnings
 from dsomgnn.errors import RecipeError
 from dsomgnn.places import PACKAGE
 from dsomgnn.registry import plugin_file

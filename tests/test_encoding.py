@@ -9,8 +9,8 @@ from PIL import Image
 
 from dsomgnn import encoding
 from dsomgnn.build import build, make_feature
-from dsomgnn.data import encoded, item_encoder
-from dsomgnn.data.item_encoder import ItemEncoder, Network
+from dsomgnn.data.encoders import encoded, item_encoder
+from dsomgnn.data.encoders.item_encoder import ItemEncoder, Network
 from dsomgnn.data.triples import load_dataset
 from dsomgnn.recipe import load_recipe
 from dsomgnn.settings import FeatureRecipe

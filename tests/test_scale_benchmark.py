@@ -23,7 +23,7 @@ from scale.phases import Phase, PhaseError, measure, phases
 from scale.recipe import RECIPE
 from scale.recipe import write as write_recipe
 
-from dsomgnn.data.audit import audit_folder
+from dsomgnn.data.audit.audit import audit_folder
 from dsomgnn.data.features import array_feature
 from dsomgnn.data.triples import load_dataset
 from dsomgnn.recipe import load_recipe

@@ -14,7 +14,7 @@ from conftest import ROOT
 
 from dsomgnn.build import make_feature
 from dsomgnn.contract import check_encoder
-from dsomgnn.data.encoders import read_texts
+from dsomgnn.data.encoders.feature_encoders import read_texts
 from dsomgnn.data.triples import load_dataset
 from dsomgnn.places import dataset_places
 from dsomgnn.recipe import load_recipe

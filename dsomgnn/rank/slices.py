@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor
 
-from dsomgnn.data.cardinality import CLASSES, OUTSIDE, Cardinality
-from dsomgnn.data.checks import checks
-from dsomgnn.data.giveaway import named_in_text
+from dsomgnn.data.audit.cardinality import CLASSES, OUTSIDE, Cardinality
+from dsomgnn.data.audit.checks import checks
+from dsomgnn.data.audit.giveaway import named_in_text
 from dsomgnn.data.triples import Dataset
 
 Slices = dict[str, Tensor]  # masks (2n,) over the queries of n triples, tails asked for first

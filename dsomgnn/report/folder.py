@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from dsomgnn.data.cache import write_atomic
+from dsomgnn.data.encoders.cache import write_atomic
 from dsomgnn.errors import CheckpointError
 from dsomgnn.ranking import Ranking
 from dsomgnn.report.measure import choices_of, measure, robustness, slices_of

@@ -10,8 +10,8 @@ from torch import Tensor
 
 from dsomgnn import __version__
 from dsomgnn.chosen import chosen
-from dsomgnn.data.cardinality import Cardinality
-from dsomgnn.data.coverage import entity_texts
+from dsomgnn.data.audit.cardinality import Cardinality
+from dsomgnn.data.audit.coverage import entity_texts
 from dsomgnn.distill.teachers import FrozenTeacher
 from dsomgnn.rank.calibration import calibration
 from dsomgnn.rank.intervals import bootstrapped, interval, slice_intervals, triple_values

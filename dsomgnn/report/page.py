@@ -11,7 +11,7 @@ from typing import Any
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from dsomgnn.data.coverage import entity_texts
+from dsomgnn.data.audit.coverage import entity_texts
 from dsomgnn.ranking import Ranking
 from dsomgnn.report import view
 from dsomgnn.report.curves import read_curves

@@ -7,7 +7,7 @@ import io
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from dsomgnn.data.pictures import find_pictures, on_white, read_picture
+from dsomgnn.data.encoders.pictures import find_pictures, on_white, read_picture
 from dsomgnn.data.tables import find_file
 from dsomgnn.data.triples import Dataset
 from dsomgnn.errors import DataError

@@ -9,9 +9,9 @@ import pytest
 import torch
 from PIL import Image
 
-from dsomgnn.data.encoded import encode, histogram_feature, item_encoder, model_feature
+from dsomgnn.data.encoders.encoded import encode, histogram_feature, item_encoder, model_feature
+from dsomgnn.data.encoders.item_encoder import ItemEncoder, Network
 from dsomgnn.data.features import array_feature
-from dsomgnn.data.item_encoder import ItemEncoder, Network
 from dsomgnn.data.triples import Vocabulary
 from dsomgnn.errors import DataError
 

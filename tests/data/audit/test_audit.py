@@ -7,7 +7,7 @@ from dataclasses import asdict
 
 import pytest
 
-from dsomgnn.data.audit import Audit, Names, audit, audit_folder
+from dsomgnn.data.audit.audit import Audit, Names, audit, audit_folder
 
 SPLITS = {
     "train": "a likes b|a likes c|a likes b|c knows a|b knows b",

@@ -11,13 +11,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dsomgnn.data.cardinality import CLASSES, OUTSIDE, Cardinality
-from dsomgnn.data.checks import Masks, checks, triple_keys
-from dsomgnn.data.coverage import Coverage, coverage, entity_texts
-from dsomgnn.data.examples import MOST, examples
-from dsomgnn.data.giveaway import named_in_text
+from dsomgnn.data.audit.cardinality import CLASSES, OUTSIDE, Cardinality
+from dsomgnn.data.audit.checks import Masks, checks, triple_keys
+from dsomgnn.data.audit.coverage import Coverage, coverage, entity_texts
+from dsomgnn.data.audit.examples import MOST, examples
+from dsomgnn.data.audit.giveaway import named_in_text
+from dsomgnn.data.audit.twins import Twin, twins
 from dsomgnn.data.triples import SPLITS, Dataset, load_dataset
-from dsomgnn.data.twins import Twin, twins
 
 RARE = 10  # train triples
 
@@ -77,7 +77,7 @@ class RelationAudit:
 
 @dataclass(frozen=True)
 class Audit:
-    """Everything that was found; `dsomgnn.data.verdict.warnings` puts what matters into words."""
+    """Everything that was found; `dsomgnn.data.audit.verdict.warnings` puts what matters into words."""
 
     name: str
     folder: str

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dsomgnn.data.giveaway import named_in_text
+from dsomgnn.data.audit.giveaway import named_in_text
 
 
 def named(names: list[str], texts: list[str], head: int = 0, tail: int = 1) -> list[bool]:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from dsomgnn.data.pictures import find_pictures, on_white, read_picture
+from dsomgnn.data.encoders.pictures import find_pictures, on_white, read_picture
 from dsomgnn.data.triples import Vocabulary
 from dsomgnn.errors import DataError
 

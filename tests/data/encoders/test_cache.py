@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dsomgnn.data.cache import Cache, cache_root, write_atomic
+from dsomgnn.data.encoders.cache import Cache, cache_root, write_atomic
 
 
 def key(word) -> bytes:

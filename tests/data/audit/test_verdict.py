@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from dsomgnn.data.audit import audit, audit_folder
-from dsomgnn.data.coverage import Coverage
-from dsomgnn.data.verdict import warnings
+from dsomgnn.data.audit.audit import audit, audit_folder
+from dsomgnn.data.audit.coverage import Coverage
+from dsomgnn.data.audit.verdict import warnings
 
 CHAIN = [(i, 0, i + 1) for i in range(60)]
 

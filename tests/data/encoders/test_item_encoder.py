@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 import torch
 
-from dsomgnn.data import item_encoder
-from dsomgnn.data.item_encoder import ItemEncoder, Network, encode_items
+from dsomgnn.data.encoders import item_encoder
+from dsomgnn.data.encoders.item_encoder import ItemEncoder, Network, encode_items
 from dsomgnn.errors import DataError
 
 

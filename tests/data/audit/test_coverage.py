@@ -9,8 +9,8 @@ import torch
 from PIL import Image
 from safetensors.torch import save_file
 
-from dsomgnn.data import coverage as room
-from dsomgnn.data.coverage import Coverage, coverage, entity_texts
+from dsomgnn.data.audit import coverage as room
+from dsomgnn.data.audit.coverage import Coverage, coverage, entity_texts
 from dsomgnn.data.triples import load_dataset
 
 

@@ -12,7 +12,7 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
-from dsomgnn.data.cache import Cache
+from dsomgnn.data.encoders.cache import Cache
 from dsomgnn.errors import DataError
 
 SHARD = 256  # items that are encoded, then kept, at a time

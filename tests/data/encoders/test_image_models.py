@@ -12,10 +12,10 @@ import torch
 from PIL import Image
 from torch import nn
 
-from dsomgnn.data.efficientnet_lite0 import WIDTH, Convolution, EfficientNetLite0, load_lite0
-from dsomgnn.data.encoded import item_encoder
-from dsomgnn.data.image_models import _without_classifier, colour_histogram, scaled
-from dsomgnn.data.item_encoder import encode_items
+from dsomgnn.data.encoders.efficientnet_lite0 import WIDTH, Convolution, EfficientNetLite0, load_lite0
+from dsomgnn.data.encoders.encoded import item_encoder
+from dsomgnn.data.encoders.image_models import _without_classifier, colour_histogram, scaled
+from dsomgnn.data.encoders.item_encoder import encode_items
 from dsomgnn.data.tables import read_rows
 from dsomgnn.errors import RecipeError
 

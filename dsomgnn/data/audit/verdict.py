@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from dsomgnn.data.audit import Audit, Finding
+from dsomgnn.data.audit.audit import Audit, Finding
 
 LEAST = 10  # of fewer, a share says nothing
 BROKEN = 0.05  # share of valid in train from which it selects nothing

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from dsomgnn.data.cache import Cache
+from dsomgnn.data.encoders.cache import Cache
 from dsomgnn.data.features import Feature, placed, unit_rows
 from dsomgnn.data.tables import positions, read_rows, require_file
 from dsomgnn.data.triples import Vocabulary

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dsomgnn.data import twins as room
-from dsomgnn.data.twins import Twin, twins
+from dsomgnn.data.audit import twins as room
+from dsomgnn.data.audit.twins import Twin, twins
 
 TEN = [(i, 20 + i) for i in range(10)]
 

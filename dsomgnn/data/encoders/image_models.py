@@ -15,9 +15,9 @@ import torch
 from PIL import Image
 from torch import Tensor, nn
 
-from dsomgnn.data.efficientnet_lite0 import SIZE, load_lite0
-from dsomgnn.data.item_encoder import ItemEncoder, Network
-from dsomgnn.data.pictures import on_white, read_picture
+from dsomgnn.data.encoders.efficientnet_lite0 import SIZE, load_lite0
+from dsomgnn.data.encoders.item_encoder import ItemEncoder, Network
+from dsomgnn.data.encoders.pictures import on_white, read_picture
 from dsomgnn.errors import RecipeError, nearest
 
 BINS = 4  # of each colour channel

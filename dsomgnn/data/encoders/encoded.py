@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from dsomgnn.data.encoders import read_texts
+from dsomgnn.data.encoders.feature_encoders import read_texts
+from dsomgnn.data.encoders.image_models import picture_encoder
+from dsomgnn.data.encoders.item_encoder import ItemEncoder, Report, encode_items, silent
+from dsomgnn.data.encoders.pictures import find_pictures
+from dsomgnn.data.encoders.text_models import text_encoder
 from dsomgnn.data.features import Feature, placed, reduced, unit_rows
-from dsomgnn.data.image_models import picture_encoder
-from dsomgnn.data.item_encoder import ItemEncoder, Report, encode_items, silent
-from dsomgnn.data.pictures import find_pictures
-from dsomgnn.data.text_models import text_encoder
 from dsomgnn.data.triples import Vocabulary
 from dsomgnn.errors import DataError, DataWarning
 

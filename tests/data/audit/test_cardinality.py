@@ -9,7 +9,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dsomgnn.data.cardinality import Cardinality
+from dsomgnn.data.audit.cardinality import Cardinality
 
 BY_HAND = {
     "1-1": ([(0, 1), (2, 3), (4, 5)], 1.0, 1.0),

@@ -13,7 +13,7 @@ import torch
 
 from dsomgnn.data.array_order import row_entities
 from dsomgnn.data.arrays import ARRAY_SUFFIXES, read_array
-from dsomgnn.data.pictures import SUFFIXES, find_pictures
+from dsomgnn.data.encoders.pictures import SUFFIXES, find_pictures
 from dsomgnn.data.tables import find_file, positions, read_rows
 from dsomgnn.data.triples import Dataset
 from dsomgnn.errors import DataError

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dsomgnn.data.checks import checks
+from dsomgnn.data.audit.checks import checks
 
 TRAIN = [(0, 0, 1), (1, 1, 2), (0, 0, 1), (3, 0, 3), (0, 0, 1)]
 VALID = [(0, 0, 1), (1, 0, 0), (0, 0, 1), (2, 0, 1)]

@@ -9,7 +9,7 @@ import torch
 from scipy.sparse import coo_array, csr_array
 from torch import Tensor
 
-from dsomgnn.data.checks import pair_keys, repeats, triple_keys
+from dsomgnn.data.audit.checks import pair_keys, repeats, triple_keys
 from dsomgnn.data.triples import Dataset
 
 LEAST_SHARE = 0.8

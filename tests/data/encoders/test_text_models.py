@@ -7,9 +7,9 @@ import json
 import numpy as np
 import pytest
 
-from dsomgnn.data.encoded import item_encoder
-from dsomgnn.data.item_encoder import encode_items
-from dsomgnn.data.text_models import _shipped, folder_digest
+from dsomgnn.data.encoders.encoded import item_encoder
+from dsomgnn.data.encoders.item_encoder import encode_items
+from dsomgnn.data.encoders.text_models import _shipped, folder_digest
 from dsomgnn.errors import RecipeError
 
 TEXTS = ["a red apple", "Ein roter Apfel fällt.", "a crimson fruit", "the stock market", "word " * 600]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import torch
 
-from dsomgnn.data.item_encoder import ItemEncoder, Network
+from dsomgnn.data.encoders.item_encoder import ItemEncoder, Network
 from dsomgnn.errors import RecipeError
 
 EXTRA = "pip install 'dsomgnn[text]'"

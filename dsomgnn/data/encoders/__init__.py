@@ -1,0 +1,1 @@
+"""Texts, pictures and numbers made into features."""
