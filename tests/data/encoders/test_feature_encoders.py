@@ -51,7 +51,8 @@ def test_texts_that_are_all_the_same_are_read_without_a_warning(tmp_path):
 
 def test_the_same_texts_come_from_the_cache_bit_for_bit_and_others_do_not(tmp_path, monkeypatch):
     made = []
-    monkeypatch.setattr(feature_encoders, "_word_vectors", lambda *a, real=encoders._word_vectors: made.append(a) or real(*a))
+    real = feature_encoders._word_vectors
+    monkeypatch.setattr(feature_encoders, "_word_vectors", lambda *a: made.append(a) or real(*a))
     first, again = texts(tmp_path), texts(tmp_path)
     assert torch.equal(first.values, again.values)
     assert len(made) == 1
