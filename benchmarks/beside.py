@@ -1,0 +1,167 @@
+"""What a run does beside its steps, and its steps beside their products: reading, features, graphs, sampling.
+
+python benchmarks/beside.py                                   # recipes wn18 and worldfacts; writes BESIDE.md
+python benchmarks/beside.py recipes/worldfacts.toml --steps 20
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # read once, when torch is loaded
+
+import argparse
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import torch
+from speed.machine import machine
+
+from dsomgnn.batches import TrainingQueries
+from dsomgnn.build import Job, build, make_distiller, make_feature, make_student, make_teacher
+from dsomgnn.choices import Tally
+from dsomgnn.data.mkg import MKG
+from dsomgnn.data.triples import load_dataset
+from dsomgnn.distill.distiller import TAUGHT
+from dsomgnn.distill.teachers import freeze
+from dsomgnn.errors import DsomError
+from dsomgnn.fit import MEASURE_EVERY, optimisers_of
+from dsomgnn.neighbourhood import Neighbours
+from dsomgnn.output import write_file
+from dsomgnn.recipe import load_recipe
+from dsomgnn.sampling import BlockSampler
+from dsomgnn.steps import plain_step, taught_step
+
+HERE = Path(__file__).parent
+RECIPES = [HERE.parent / "recipes" / name for name in ("wn18.toml", "worldfacts.toml")]
+INTRO = """\
+# Beside the products
+
+Made by `python benchmarks/beside.py` on {date}: {processor}, {cores} cores, Python {python}. Once a run: reading,
+features and graphs, in seconds. In every step: sampling, as a share of whole steps; the teacher that passes messages
+is the recipe's last one as CompGCN with one layer of 10 sampled neighbours, not trained.
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("recipes", type=Path, nargs="*", default=RECIPES, metavar="RECIPE")
+    parser.add_argument("--steps", type=int, default=50)
+    parser.add_argument("--out", type=Path, default=HERE, help="where BESIDE.md goes")
+    options = parser.parse_args()
+    try:
+        tables = [table(recipe, options.steps) for recipe in options.recipes]
+        write_file("\n\n".join([INTRO.format(**machine()), *tables]) + "\n", str(options.out / "BESIDE.md"), "--out")
+    except DsomError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
+
+
+def table(recipe: Path, steps: int) -> str:
+    """One recipe's figures as Markdown."""
+    job = build(load_recipe(recipe, ["distill.policy=all"]), recipe.parent)
+    once = "\n".join(f"| {what} | {seconds:.2f} |" for what, seconds in preparation(job))
+    sampling = "\n".join(f"| {what} | {1000 * step:.1f} | {share:.1%} |" for what, step, share in shares(job, steps))
+    name = f"## {job.dataset.name}: {job.dataset.num_entities:,} entities, {len(job.dataset.train):,} train triples"
+    heads = ("| once | seconds |\n|---|---|", "| in every step | step, ms | sampling |\n|---|---|---|")
+    return f"{name}\n\n{heads[0]}\n{once}\n\n{heads[1]}\n{sampling}"
+
+
+def preparation(job: Job) -> Iterator[tuple[str, float]]:
+    data, recipe = job.dataset, job.recipe
+    yield "triples read", _seconds(lambda: load_dataset(data.folder))
+    with _empty_cache():
+        for again in ("", ", from the cache"):
+            for name, feature in recipe.features.items():
+                made = _seconds(lambda n=name, f=feature: make_feature(n, f, data, recipe.seed))
+                yield f"{name} ({feature.encoder}{again})", made
+    yield "heterograph", _seconds(lambda: MKG(data).graph())
+    yield "homogeneous graph, sorted for sampling", _seconds(lambda: _sorted(MKG(data)))
+    yield "training queries", _seconds(lambda: TrainingQueries(job.mkg))
+
+
+def shares(job: Job, steps: int) -> Iterator[tuple[str, float, float]]:
+    """What was sampled for, seconds of a step, and the share of it that sampling took."""
+    for what, owner, method, step in (
+        ("neighbourhoods, all teachers teach", Neighbours, "around", _taught(job)),
+        ("blocks, a teacher passes messages", BlockSampler, "layers", _passing(job)),
+    ):
+        batches = job.training.batches(job.recipe.student.batch)
+        step(next(batches))
+        spent: Counter[str] = Counter()
+        with _timed(owner, method, spent):
+            parts = list(islice(batches, steps))
+            whole = _seconds(lambda step=step, parts=parts: [step(part) for part in parts])
+        yield what, whole / len(parts), spent[method] / whole
+
+
+def _taught(job: Job) -> Callable[[Any], object]:
+    teachers = [freeze(name, make_teacher(job, name), None) for name in job.recipe.pool]
+    student = make_student(job)
+    distiller, tally = make_distiller(job, student, teachers), Tally([t.name for t in teachers])
+    optimisers, number = optimisers_of(student, job.recipe.student), iter(range(sys.maxsize))
+    return lambda batch: taught_step(
+        distiller, batch, TAUGHT, optimisers, tally, measure=next(number) % MEASURE_EVERY == 0
+    )
+
+
+def _passing(job: Job) -> Callable[[Any], object]:
+    name = list(job.recipe.teachers)[-1]
+    settings = job.recipe.teachers[name].model_copy(update={"encoder": "compgcn", "fanouts": (10,)})
+    recipe = job.recipe.model_copy(update={"teachers": {name: settings}})
+    model = make_teacher(Job(recipe, job.folder, job.dataset, job.mkg, job.teacher_mkg, job.device), name)
+    optimisers = optimisers_of(model, settings)
+    return lambda batch: plain_step(model, batch, optimisers, settings)
+
+
+def _sorted(mkg: MKG) -> None:
+    """DGL sorts a graph by its targets when it is first sampled from."""
+    BlockSampler(mkg, [1]).layers(torch.zeros(1, dtype=torch.long))
+
+
+def _seconds(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return time.perf_counter() - started
+
+
+@contextmanager
+def _timed(owner: type, method: str, spent: Counter[str]) -> Iterator[None]:
+    """What calls of the method take is added to `spent`."""
+    real = getattr(owner, method)
+
+    def timed(*arguments: Any) -> object:
+        started = time.perf_counter()
+        try:
+            return real(*arguments)
+        finally:
+            spent[method] += time.perf_counter() - started
+
+    setattr(owner, method, timed)
+    try:
+        yield
+    finally:
+        setattr(owner, method, real)
+
+
+@contextmanager
+def _empty_cache() -> Iterator[None]:
+    before = os.environ.get("DSOMGNN_CACHE")
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["DSOMGNN_CACHE"] = folder
+        try:
+            yield
+        finally:
+            os.environ.pop("DSOMGNN_CACHE") if before is None else os.environ.update(DSOMGNN_CACHE=before)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,54 @@
+"""benchmarks/beside.py: what it measures, and its page."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from collections import Counter
+
+import pytest
+from conftest import ROOT
+
+sys.path.insert(0, str(ROOT / "benchmarks"))
+
+import beside
+
+RECIPE = ROOT / "recipes" / "worldfacts.toml"
+
+
+def test_the_page_tells_of_every_feature_and_of_both_samplers(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["beside", str(RECIPE), "--steps", "1", "--out", str(tmp_path)])
+    monkeypatch.setenv("DSOMGNN_CACHE", str(tmp_path / "cache"))
+    assert beside.main() == 0
+    rows = [line.split("|")[1:-1] for line in (tmp_path / "BESIDE.md").read_text().splitlines() if line[:2] == "| "]
+    figures = {row[0].strip(): [cell.strip() for cell in row[1:]] for row in rows}
+    for name in ("text (tfidf-svd)", "picture (array)", "number (numeric, from the cache)", "triples read"):
+        assert float(figures[name][0]) >= 0
+    for name in ("neighbourhoods, all teachers teach", "blocks, a teacher passes messages"):
+        step, share = figures[name]
+        assert float(step) > 0
+        assert 0 < float(share.rstrip("%")) < 100
+    assert os.environ["DSOMGNN_CACHE"] == str(tmp_path / "cache")
+
+
+def test_calls_are_timed_while_asked_for_and_the_method_is_as_before():
+    class Sampler:
+        def draw(self, seconds: float) -> float:
+            time.sleep(seconds)
+            return seconds
+
+    real, spent = Sampler.draw, Counter()
+    with beside._timed(Sampler, "draw", spent):
+        assert Sampler().draw(0.02) == 0.02
+        with pytest.raises(TypeError):
+            Sampler().draw("long")
+    assert spent["draw"] >= 0.02
+    assert Sampler.draw is real
+
+
+def test_a_recipe_that_is_not_there_ends_with_one_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["beside", str(tmp_path / "no.toml"), "--out", str(tmp_path)])
+    assert beside.main() == 2
+    assert capsys.readouterr().err.count("\n") == 1
+    assert not (tmp_path / "BESIDE.md").exists()
