@@ -16,7 +16,7 @@ from evidence import runs
 from evidence.command import main
 from evidence.plan import BASELINE, Suite, pairs, suites, trials, variants
 from evidence.records import Records
-from evidence.render import headlines
+from evidence.render import _best_teacher, headlines
 
 SUITE = """\
 [tiny]
@@ -149,3 +149,13 @@ def test_a_trial_of_another_rank_or_setting_has_a_folder_of_its_own(made: Path):
     other = Suite(suite.dataset, suite.recipe, suite.rank, ("student.n3=0.1",), suite.headline)
     folders = [t.folder for s in (suite, other) for t in trials(s, [BASELINE], [4, 2], 2)]
     assert len(set(folders)) == len(folders) == 8
+
+
+def test_the_best_teacher_on_the_unseen_is_best_over_seeds_and_no_ensemble():
+    def run(a: float, b: float) -> dict:
+        each = {"a": a, "b": b, "ensemble": 0.9}
+        return {"teachers": {name: {"mrr": 0.5, "unseen": {"mrr": mrr, "n": 7}} for name, mrr in each.items()}}
+
+    assert _best_teacher([run(0.1, 0.2), run(0.4, 0.2)]) == "25.00"
+    assert _best_teacher([{"teachers": {"a": {"mrr": 0.5}}}]) == ""
+    assert _best_teacher([{"teachers": {}}]) == ""
