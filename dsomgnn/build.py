@@ -199,6 +199,7 @@ def make_distiller(job: Job, student: Model, teachers: list[FrozenTeacher]) -> D
         distill.beta,
         distill.binary,
         distill.neighbourhood != "none",
+        distill.combine,
     )
     stages = Stages.within(recipe.student.epochs, distill.warmup, agent.epochs)
     n3, held, products = recipe.student.n3, job.held, getattr(torch, recipe.student.products)

@@ -99,9 +99,13 @@ class TeacherRecipe(Training):
 
 
 class Distill(Section):
-    """Decoupled distillation, and who chooses the teachers."""
+    """Decoupled distillation, and who chooses the teachers.
+
+    `combine`: the soft labels of several teachers are the mean of their distributions, or the normalised product.
+    """
 
     policy: str = "reinforce"
+    combine: Literal["mean", "product"] = "mean"
     gamma: Weight = 1.0
     tau: Positive = 1.0
     alpha: Weight = 1.0

@@ -175,7 +175,7 @@ def test_the_taught_loss_over_a_pool_is_the_plain_one_with_weights(taught):
     query = student.score.query(table[batch.queries[:, 0]], relation[batch.queries[:, 1]])
     scores, extra = query @ table[view.pool.ids].T, view.pool.log_weight
     weight, number = merged_weights(torch.ones(len(batch.row), 2, dtype=torch.float64), batch.row, 30)
-    soft = mix(distiller.soft_labels(batch, view.pool), weight)
+    soft = mix(distiller.log_probs(batch, view.pool), weight)
     each = (teacher.logits(batch.queries)[:, view.pool.ids] / 2 + extra for teacher in distiller.teachers)
     torch.testing.assert_close(soft, sum(x.softmax(1) / 2 for x in each).log())
     taught_rows = distillation(scores, soft, inside_mask(view.near, scores), distiller.weights, view.pool)

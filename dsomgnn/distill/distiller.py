@@ -11,9 +11,10 @@ from torch import Tensor
 from dsomgnn.batches import Batch, TrainingQueries
 from dsomgnn.data.answers import Answers
 from dsomgnn.distill.agent import Agent, FixedChoice
-from dsomgnn.distill.fused import mean_soft_labels, taught_cross_entropy
+from dsomgnn.distill.fused import taught_cross_entropy
 from dsomgnn.distill.losses import LossWeights
 from dsomgnn.distill.policy import merged_weights
+from dsomgnn.distill.soft_labels import soft_labels
 from dsomgnn.distill.state import StateBuilder, speak
 from dsomgnn.distill.teachers import FrozenTeacher
 from dsomgnn.models.model import Model, Reading
@@ -144,8 +145,8 @@ class Distiller:
         """
         view = self.view(batch)
         action = self._actions(view, stage)
-        weight, number = merged_weights(action, view.batch.row, len(view.query))
-        soft = mean_soft_labels(self.low, view.batch, weight, self.weights.tau, self.dtype, view.pool)
+        shares, number = merged_weights(action, view.batch.row, len(view.query))
+        soft = soft_labels(self.low, view.batch, shares, self.weights, self.dtype, view.pool)
         scores, asked = (view.factors, view.logits), replace(view.batch, target=view.target)
         loss, fit, taught = taught_cross_entropy(
             view.query, view.table, *scores, asked, soft, view.near, number, self.weights, measure, view.pool
@@ -185,6 +186,6 @@ class Distiller:
         return batch if self.held is None else batch.keep(~self.held[batch.position])
 
     @torch.no_grad()
-    def soft_labels(self, batch: Batch, pool: Pool = EVERYONE) -> Tensor:
+    def log_probs(self, batch: Batch, pool: Pool = EVERYONE) -> Tensor:
         """Log soft labels of every teacher, (K, B, P), at tau."""
         return torch.stack([t.log_probs(batch.queries, batch.index, self.weights.tau, pool) for t in self.teachers])

@@ -8,14 +8,13 @@ What goes over all entities goes block by block of rows, so that it stays in cac
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import torch
 from torch import Tensor
 
 from dsomgnn.batches import Batch
 from dsomgnn.distill.losses import EMPTY, LossWeights
-from dsomgnn.distill.teachers import FrozenTeacher
 from dsomgnn.neighbourhood import Neighbourhood
 from dsomgnn.pool import EVERYONE, Pool
 
@@ -26,44 +25,6 @@ def blocks(*tensors: Tensor) -> Iterator[tuple[Tensor, ...]]:
     """The tensors' rows, in step; on a GPU all at once."""
     rows = len(tensors[0]) if tensors[0].is_cuda else CACHED // tensors[0].shape[1]
     return zip(*(tensor.split(max(1, rows)) for tensor in tensors), strict=True)
-
-
-@torch.no_grad()
-def mean_soft_labels(
-    teachers: Sequence[FrozenTeacher],
-    batch: Batch,
-    weights: Tensor,
-    tau: float,
-    dtype: torch.dtype = torch.float32,
-    pool: Pool = EVERYONE,
-) -> Tensor:
-    """Soft labels (B, P) in `dtype`: sum over teachers of weights (B, K) times softmax(logits / (temperature tau)).
-
-    A teacher is multiplied only for the rows that chose it, in `dtype`.
-    """
-    mean: Tensor | None = None
-    for teacher, weight in zip(teachers, weights.to(dtype).unbind(1), strict=True):
-        rows = torch.nonzero(weight)[:, 0]
-        if not len(rows):
-            continue
-        heat = teacher.temperature * tau
-        scores = pool.weigh(teacher.logits(batch.queries[rows], batch.index[rows], dtype, heat, pool))
-        if mean is None and len(rows) == len(weight):
-            for s, w in blocks(scores, weight[:, None]):
-                torch.softmax(s, 1, out=s).mul_(w)
-            mean = scores
-            continue
-        if mean is None:
-            mean = scores.new_zeros(len(weight), scores.shape[1])
-        for s, w, at in blocks(scores, weight[rows, None], rows):
-            torch.softmax(s, 1, out=s)
-            if len(rows) == len(weight):
-                mean[at[0] : at[-1] + 1].addcmul_(s, w)
-            else:
-                mean.index_add_(0, at, s.mul_(w))
-    if mean is None:
-        return weights.new_zeros(len(weights), len(pool.rows(teachers[0].speaks)), dtype=dtype)
-    return mean
 
 
 class _Taught(torch.autograd.Function):

@@ -32,7 +32,7 @@ class Lesson:
         distiller, weights = self.distiller, self.distiller.weights
         by_gain, credit = self.agent.options.reward == "log-probability", self.agent.options.credit
         view, row, position = self._view(self.held if by_gain and self.held is not None else self.trained)
-        log_probs = distiller.soft_labels(view.batch, view.pool)[:, row]
+        log_probs = distiller.log_probs(view.batch, view.pool)[:, row]
         target = distiller.training.target[position.cpu()]
         evidence, mask = self._evidence(view, row, target), distiller.mask(view)[row]
         if by_gain:

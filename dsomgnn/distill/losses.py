@@ -26,7 +26,8 @@ EMPTY = -1e30  # the log mass of a group without entities: finite, so that gradi
 class LossWeights:
     """gamma scales the whole, tau softens both sides, alpha and beta weigh inside and outside.
 
-    `split` False is plain KL: gamma tau^2 KL(p||u). `binary` False drops KL_bin.
+    `split` False is plain KL: gamma tau^2 KL(p||u). `binary` False drops KL_bin. `combine`: p is the "mean" of
+    the chosen teachers' distributions, or their "product".
     """
 
     gamma: float = 1.0
@@ -35,11 +36,17 @@ class LossWeights:
     beta: float = 1.0
     binary: bool = True
     split: bool = True
+    combine: str = "mean"
 
 
 def mix(log_probs: Tensor, weights: Tensor) -> Tensor:
     """Log of the weighted mean of K distributions: log_probs (K, B, N), weights (B, K), rows summing to 1."""
     return (log_probs + weights.T.clamp(min=0).log()[:, :, None]).logsumexp(0)
+
+
+def geometric(log_probs: Tensor, weights: Tensor) -> Tensor:
+    """Log of the normalised weighted geometric mean of K distributions: log_probs (K, B, N), weights (B, K)."""
+    return torch.einsum("kbn,bk->bn", log_probs, weights).log_softmax(1)
 
 
 def kl(log_p: Tensor, log_u: Tensor) -> Tensor:

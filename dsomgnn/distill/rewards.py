@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dsomgnn.distill.losses import LossWeights, distillation, mix
+from dsomgnn.distill.losses import LossWeights, distillation, geometric, mix
 from dsomgnn.distill.policy import set_weights
 from dsomgnn.pool import EVERYONE, Pool
 
@@ -69,11 +69,12 @@ def improvement(
 
     To first order the effect of a mean of soft labels is the mean of their effects, never above that of the best
     member: it is the entropy bonus that keeps the policy from teaching by one teacher alone. With the `credit` "sum"
-    of their effects every teacher that helps belongs to the best set.
+    of their effects every teacher that helps belongs to the best set; a product of soft labels is not bound so.
     """
     with torch.enable_grad():
         scores = logits.detach().requires_grad_()
-        soft = mix(log_probs, _safe(action)).detach()
+        combine = geometric if weights.combine == "product" else mix
+        soft = combine(log_probs, _safe(action)).detach()
         (gradient,) = torch.autograd.grad(distillation(scores, soft, inside, weights, pool).sum(), scores)
     number = action.sum(1)
     found = torch.where(number > 0, (effect * gradient).sum(1), 0)
@@ -92,11 +93,6 @@ def log_probability_gain(evidence: Evidence, log_probs: Tensor, action: Tensor, 
         evidence.of_target(evidence.log_probs(geometric(log_probs, weights))) for weights in (_safe(action), everyone)
     )
     return torch.where(action.sum(1) > 0, chosen - torch.maximum(student, of_all), 0)
-
-
-def geometric(log_probs: Tensor, weights: Tensor) -> Tensor:
-    """Log of the normalised weighted geometric mean of K distributions, (B, N)."""
-    return torch.einsum("kbn,bk->bn", log_probs, weights).log_softmax(1)
 
 
 def _safe(action: Tensor) -> Tensor:

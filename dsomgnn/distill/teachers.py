@@ -42,11 +42,11 @@ class FrozenTeacher:
         queries: Tensor,
         index: Tensor | None = None,
         dtype: torch.dtype | None = None,
-        heat: float = 1.0,
+        heat: float | Tensor = 1.0,
         pool: Pool = EVERYONE,
     ) -> Tensor:
-        """Scores (B, P) of queries (B, 2) over `heat`, made in `dtype`; `index` (B,): which training
-        queries they are."""
+        """Scores (B, P) of queries (B, 2) over `heat`, a number or (B, 1), made in `dtype`; `index` (B,): which
+        training queries they are."""
         dtype = dtype or self.entities.dtype
         return self.score.logits((self.vectors(queries, index) / heat).to(dtype), pool.rows(self.entities).to(dtype))
 

@@ -107,7 +107,7 @@ def test_improvement_on_held_out_triples_is_the_product_of_the_two_gradients(tra
     parameters = (student.fusion.table, student.relation)
     wanted = torch.autograd.grad(loss, parameters)
 
-    log_probs = distiller.soft_labels(view.batch)[:, row].double()
+    log_probs = distiller.log_probs(view.batch)[:, row].double()
     action = torch.ones(len(row), 2, dtype=torch.float64)
     inside = inside_mask(view.near, view.logits)[row]
     found = improvement(view.logits[row], log_probs, action, inside, effect, weights)
@@ -171,7 +171,7 @@ def test_one_student_step_in_fast_form_equals_the_plain_loss(trained):
     weight, number = merged_weights(action, batch.row, len(batch.queries))
     rows = number > 0
     logits = student.score.logits(view.query, view.table)
-    soft = mix(distiller.soft_labels(batch)[:, rows], weight[rows])
+    soft = mix(distiller.log_probs(batch)[:, rows], weight[rows])
     taught = (
         distillation(logits[rows], soft, inside_mask(view.near, logits)[rows], LossWeights()) * number[rows]
     ).sum()

@@ -1,16 +1,13 @@
 """The fast form against the plain one: values and gradients, in float64 and float32."""
 
-import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsomgnn.batches import Batch
-from dsomgnn.distill.fused import mean_soft_labels, taught_cross_entropy
-from dsomgnn.distill.losses import LossWeights, distillation, inside_mask, mix
-from dsomgnn.distill.teachers import FrozenTeacher
+from dsomgnn.distill.fused import taught_cross_entropy
+from dsomgnn.distill.losses import LossWeights, distillation, inside_mask
 from dsomgnn.models.cross_entropy import cross_entropy
-from dsomgnn.models.score import ComplEx
 from dsomgnn.neighbourhood import Neighbourhood
 
 
@@ -88,25 +85,6 @@ def test_a_confident_teacher_keeps_its_mass_outside():
     scores[:, 0] = 16.0
     parts[2], parts[4] = scores.softmax(1), Neighbourhood(*near.nonzero().unbind(1))
     assert_same(parts, LossWeights(beta=8.0), atol=2e-5, rtol=2e-3)
-
-
-@pytest.mark.parametrize("sets", [[[1, 1, 1]], [[0, 1, 0]], [[1, 0, 1], [0, 0, 0]], [[0, 0, 0]]])
-def test_mean_soft_labels_multiplies_only_what_was_chosen_and_equals_the_plain_mean(sets):
-    generator = torch.Generator().manual_seed(0)
-    teachers = [
-        FrozenTeacher(
-            str(k), ComplEx(), *(torch.randn(n, 6, generator=generator) for n in (9, 9, 4)),
-            torch.ones(9, dtype=torch.bool), temperature=1.0 + k,
-        )
-        for k in range(3)
-    ]  # fmt: skip
-    action = torch.tensor(sets * 2, dtype=torch.float32)
-    weights = action / action.sum(1, keepdim=True).clamp(min=1)
-    queries = torch.stack([torch.arange(len(action)), torch.arange(len(action)) % 4], 1)
-    batch = Batch(queries, *(torch.zeros(0, dtype=torch.long),) * 2, torch.arange(len(action)), torch.zeros(0))
-    found = mean_soft_labels(teachers, batch, weights, tau=2.0)
-    expected = mix(torch.stack([t.log_probs(queries, None, 2.0) for t in teachers]), weights).exp()
-    torch.testing.assert_close(found, expected)
 
 
 def test_products_in_bfloat16_give_nearly_the_same_gradients():

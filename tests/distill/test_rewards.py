@@ -2,9 +2,9 @@
 
 import torch
 
-from dsomgnn.distill.losses import LossWeights, distillation, mix
+from dsomgnn.distill.losses import LossWeights, distillation, geometric, mix
 from dsomgnn.distill.policy import set_weights
-from dsomgnn.distill.rewards import Evidence, geometric, improvement, log_probability_gain
+from dsomgnn.distill.rewards import Evidence, improvement, log_probability_gain
 
 WEIGHTS = LossWeights(tau=1.5, alpha=0.7, beta=2.0)
 ACTION = torch.tensor([[1, 0], [0, 1], [1, 1], [0, 0]], dtype=torch.float64)

@@ -1,0 +1,87 @@
+"""Soft labels of the teachers that a row chose: the mean of their distributions, or the normalised product.
+
+The product, a weighted geometric mean, is a softmax of summed logits. A mean of distributions is to first order worth
+the mean of what its members are worth; a product can be worth more than each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from dsomgnn.batches import Batch
+from dsomgnn.distill.fused import blocks
+from dsomgnn.distill.losses import LossWeights
+from dsomgnn.distill.teachers import FrozenTeacher
+from dsomgnn.pool import EVERYONE, Pool
+
+
+@torch.no_grad()
+def soft_labels(
+    teachers: Sequence[FrozenTeacher],
+    batch: Batch,
+    shares: Tensor,
+    weights: LossWeights,
+    dtype: torch.dtype = torch.float32,
+    pool: Pool = EVERYONE,
+) -> Tensor:
+    """Soft labels (B, P) in `dtype` at weights.tau; `shares` (B, K) of the teachers, rows of which sum to 1 or are 0.
+
+    A teacher is multiplied only for the rows that chose it, in `dtype`.
+    """
+    make = _product if weights.combine == "product" else _mean
+    found = make(teachers, batch, shares, weights.tau, dtype, pool)
+    if found is None:
+        return shares.new_zeros(len(shares), len(pool.rows(teachers[0].speaks)), dtype=dtype)
+    return found
+
+
+def _mean(
+    teachers: Sequence[FrozenTeacher], batch: Batch, shares: Tensor, tau: float, dtype: torch.dtype, pool: Pool
+) -> Tensor | None:
+    """Sum over teachers of shares times softmax(logits / (temperature tau))."""
+    mean: Tensor | None = None
+    for teacher, weight in zip(teachers, shares.to(dtype).unbind(1), strict=True):
+        rows = torch.nonzero(weight)[:, 0]
+        if not len(rows):
+            continue
+        heat = teacher.temperature * tau
+        scores = pool.weigh(teacher.logits(batch.queries[rows], batch.index[rows], dtype, heat, pool))
+        if mean is None and len(rows) == len(weight):
+            for s, w in blocks(scores, weight[:, None]):
+                torch.softmax(s, 1, out=s).mul_(w)
+            mean = scores
+            continue
+        if mean is None:
+            mean = scores.new_zeros(len(weight), scores.shape[1])
+        for s, w, at in blocks(scores, weight[rows, None], rows):
+            torch.softmax(s, 1, out=s)
+            if len(rows) == len(weight):
+                mean[at[0] : at[-1] + 1].addcmul_(s, w)
+            else:
+                mean.index_add_(0, at, s.mul_(w))
+    return mean
+
+
+def _product(
+    teachers: Sequence[FrozenTeacher], batch: Batch, shares: Tensor, tau: float, dtype: torch.dtype, pool: Pool
+) -> Tensor | None:
+    """Softmax of the sum over teachers of shares times logits / (temperature tau)."""
+    total: Tensor | None = None
+    for teacher, share in zip(teachers, shares.unbind(1), strict=True):
+        rows = torch.nonzero(share)[:, 0]
+        if not len(rows):
+            continue
+        heat = teacher.temperature * tau / share[rows, None]
+        scores = teacher.logits(batch.queries[rows], batch.index[rows], dtype, heat, pool)
+        if len(rows) == len(share):
+            total = scores if total is None else total.add_(scores)
+        else:
+            total = scores.new_zeros(len(share), scores.shape[1]) if total is None else total
+            total.index_add_(0, rows, scores)
+    if total is not None:
+        for (part,) in blocks(total):
+            torch.softmax(pool.weigh(part), 1, out=part)
+    return total
