@@ -75,10 +75,11 @@ def _product(
         if not len(rows):
             continue
         heat = teacher.temperature * tau / share[rows, None]
-        scores = teacher.logits(batch.queries[rows], batch.index[rows], dtype, heat, pool)
+        asked = batch.queries[rows], batch.index[rows], dtype, heat, pool
         if len(rows) == len(share):
-            total = scores if total is None else total.add_(scores)
+            total = teacher.logits(*asked, total)
         else:
+            scores = teacher.logits(*asked)
             total = scores.new_zeros(len(share), scores.shape[1]) if total is None else total
             total.index_add_(0, rows, scores)
     if total is not None:

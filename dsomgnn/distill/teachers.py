@@ -44,11 +44,13 @@ class FrozenTeacher:
         dtype: torch.dtype | None = None,
         heat: float | Tensor = 1.0,
         pool: Pool = EVERYONE,
+        onto: Tensor | None = None,
     ) -> Tensor:
         """Scores (B, P) of queries (B, 2) over `heat`, a number or (B, 1), made in `dtype`; `index` (B,): which
-        training queries they are."""
+        training queries they are. Added to what is in `onto` (B, P), where it is given."""
         dtype = dtype or self.entities.dtype
-        return self.score.logits((self.vectors(queries, index) / heat).to(dtype), pool.rows(self.entities).to(dtype))
+        factors = (self.vectors(queries, index) / heat).to(dtype), pool.rows(self.entities).to(dtype)
+        return self.score.logits(*factors) if onto is None else onto.addmm_(factors[0], factors[1].T)
 
     def multiplied_in(self, dtype: torch.dtype) -> FrozenTeacher:
         """The same with entities in the number format of its products."""
