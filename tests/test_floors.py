@@ -17,7 +17,7 @@ from dsomgnn import errors
 FLOORS = [
     "errors _dgl",
     "counter output page places toml_lines allowed settings recipe registry data",
-    "layer processor device pool sampling neighbourhood batches",
+    "layer processor threads device pool sampling neighbourhood batches",
     "models",
     "distill rank",
     "run build optimise progress choices phase contract record trackers",
