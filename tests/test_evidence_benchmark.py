@@ -16,7 +16,7 @@ from evidence import runs
 from evidence.command import main
 from evidence.plan import BASELINE, Suite, pairs, suites, trials, variants
 from evidence.records import Records
-from evidence.render import _best_teacher, headlines
+from evidence.render import _best_teacher, figures, headlines
 
 SUITE = """\
 [tiny]
@@ -111,6 +111,18 @@ def test_a_changed_recipe_makes_old_lines_stale(made: Path, tmp_path: Path, caps
     (tmp_path / "tiny.toml").write_text(text.replace("walks = 4", "walks = 5"))
     assert call(tmp_path, *WORDS, "--plan") == 0
     assert len(capsys.readouterr().out.splitlines()) == 4
+
+
+def test_runs_of_another_recipe_do_not_stand_in_one_table(made: Path):
+    """A new baseline beside an old student would show a gain, or a loss, that no one has measured."""
+    records = Records.read(made / "results" / "tiny.jsonl")
+    suite = suites(made / "s.toml")["tiny"]
+    assert figures(records, suite)["seeds"] == 2
+    newer = {**lines(made, "run")[0], "recipe_sha256": "another", "mrr": 0.99}
+    records = Records(records.file, [*records.lines, newer])
+    assert figures(records, suite) is None
+    assert [run["mrr"] for run in records.runs(BASELINE, 4)] == [0.99]
+    assert records.runs("all teachers", 4) == []
 
 
 def test_the_page_tells_every_variant_with_its_gain(made: Path):

@@ -29,16 +29,21 @@ class Records:
         with self.file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
+    @property
+    def current(self) -> list[dict[str, Any]]:
+        """The runs of the recipe that the last run was made with: those of another are not to be compared with them."""
+        runs = [line for line in self.lines if line["kind"] == RUN]
+        return [run for run in runs if run["recipe_sha256"] == runs[-1]["recipe_sha256"]]
+
     def find(self, key: Mapping[str, Any]) -> dict[str, Any] | None:
         """The last line that has all that `key` says."""
         found = [line for line in self.lines if all(line.get(name) == value for name, value in key.items())]
         return found[-1] if found else None
 
     def runs(self, variant: str, rank: int) -> list[dict[str, Any]]:
-        """The runs of a variant, one per seed, all of the recipe that the last of them was made with."""
-        own = [r for r in self.lines if (r["kind"], r.get("variant"), r.get("rank")) == (RUN, variant, rank)]
-        made = [(r["recipe_sha256"], r["set"]) for r in own]
-        last = {r["seed"]: r for r, settings in zip(own, made, strict=True) if settings == made[-1]}
+        """The current runs of a variant, one per seed, all with the settings of the last of them."""
+        own = [r for r in self.current if (r["variant"], r["rank"]) == (variant, rank)]
+        last = {r["seed"]: r for r in own if r["set"] == own[-1]["set"]}
         return [last[seed] for seed in sorted(last)]
 
     def test(self, one: tuple[str, int], other: tuple[str, int]) -> dict[str, Any] | None:

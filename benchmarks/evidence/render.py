@@ -67,7 +67,7 @@ def _best_teacher(runs: Sequence[dict[str, Any]]) -> str:
 
 
 def section(records: Records, suite: Suite) -> str:
-    runs = [line for line in records.lines if line["kind"] == RUN]
+    runs = records.current
     made = dict.fromkeys((run["variant"], run["rank"]) for run in runs)
     kinds = sorted(made, key=lambda kind: (kind[1] != suite.rank, -kind[1]))  # variants as they were first run
     head = [f"| {COLUMNS} |", "|" + "---|" * (COLUMNS.count("|") + 1)]
