@@ -1,7 +1,9 @@
 """What a run does beside its steps, and its steps beside their products: reading, features, graphs, sampling.
 
-python benchmarks/beside.py                                   # recipes wn18 and worldfacts; writes BESIDE.md
-python benchmarks/beside.py recipes/worldfacts.toml --steps 20
+    python benchmarks/beside.py                                   # recipes wn18 and worldfacts; writes BESIDE.md
+    python benchmarks/beside.py recipes/worldfacts.toml --steps 20
+
+Shares are of one run on one machine; features are made with an empty cache, then with a full one.
 """
 
 from __future__ import annotations
@@ -17,9 +19,11 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from itertools import islice
+from dataclasses import replace
+from itertools import count, islice
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import torch
 from speed.machine import machine
@@ -107,7 +111,7 @@ def _taught(job: Job) -> Callable[[Any], object]:
     teachers = [freeze(name, make_teacher(job, name), None) for name in job.recipe.pool]
     student = make_student(job)
     distiller, tally = make_distiller(job, student, teachers), Tally([t.name for t in teachers])
-    optimisers, number = optimisers_of(student, job.recipe.student), iter(range(sys.maxsize))
+    optimisers, number = optimisers_of(student, job.recipe.student), count()
     return lambda batch: taught_step(
         distiller, batch, TAUGHT, optimisers, tally, measure=next(number) % MEASURE_EVERY == 0
     )
@@ -117,7 +121,7 @@ def _passing(job: Job) -> Callable[[Any], object]:
     name = list(job.recipe.teachers)[-1]
     settings = job.recipe.teachers[name].model_copy(update={"encoder": "compgcn", "fanouts": (10,)})
     recipe = job.recipe.model_copy(update={"teachers": {name: settings}})
-    model = make_teacher(Job(recipe, job.folder, job.dataset, job.mkg, job.teacher_mkg, job.device), name)
+    model = make_teacher(replace(job, recipe=recipe), name)
     optimisers = optimisers_of(model, settings)
     return lambda batch: plain_step(model, batch, optimisers, settings)
 
@@ -145,22 +149,14 @@ def _timed(owner: type, method: str, spent: Counter[str]) -> Iterator[None]:
         finally:
             spent[method] += time.perf_counter() - started
 
-    setattr(owner, method, timed)
-    try:
+    with patch.object(owner, method, timed):
         yield
-    finally:
-        setattr(owner, method, real)
 
 
 @contextmanager
 def _empty_cache() -> Iterator[None]:
-    before = os.environ.get("DSOMGNN_CACHE")
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ["DSOMGNN_CACHE"] = folder
-        try:
-            yield
-        finally:
-            os.environ.pop("DSOMGNN_CACHE") if before is None else os.environ.update(DSOMGNN_CACHE=before)
+    with tempfile.TemporaryDirectory() as folder, patch.dict(os.environ, DSOMGNN_CACHE=folder):
+        yield
 
 
 if __name__ == "__main__":

@@ -19,7 +19,7 @@ student without teachers, tuned apart, of the same rank and with the same seeds;
 paired bootstrap over test triples of the means over seeds, and in brackets stands Student's t interval over the pairs
 of seeds. *Unseen*: MRR on the test queries with an entity that training never saw, and who of the teachers is best
 there."""
-ENSEMBLE = "ensemble"
+ENSEMBLE = "ensemble"  # stands beside the teachers in a record
 COLUMNS = "variant | rank | seeds | valid MRR | test MRR | sd | Hits@1 | Hits@10 | gain | p | unseen | s"
 
 
@@ -45,7 +45,7 @@ def _headline(records: Records, suite: Suite) -> str:
     test = records.test((BASELINE, suite.rank), (suite.headline, suite.rank))
     spread = found["seeds"] > 1
     means = [
-        f"{100 * own['mrr']:.2f}" + (f" ± {100 * own['std']:.2f}" if spread else "")
+        _hundredfold(own["mrr"]) + (f" ± {_hundredfold(own['std'])}" if spread else "")
         for own in (found["baseline"], found["distilled"])
     ]
     gain = (

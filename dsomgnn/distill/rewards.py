@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dsomgnn.distill.losses import LossWeights, distillation, geometric, mix
+from dsomgnn.distill.losses import COMBINED, LossWeights, distillation, geometric
 from dsomgnn.distill.policy import set_weights
 from dsomgnn.pool import EVERYONE, Pool
 
@@ -73,8 +73,7 @@ def improvement(
     """
     with torch.enable_grad():
         scores = logits.detach().requires_grad_()
-        combine = geometric if weights.combine == "product" else mix
-        soft = combine(log_probs, _safe(action)).detach()
+        soft = COMBINED[weights.combine](log_probs, _safe(action)).detach()
         (gradient,) = torch.autograd.grad(distillation(scores, soft, inside, weights, pool).sum(), scores)
     number = action.sum(1)
     found = torch.where(number > 0, (effect * gradient).sum(1), 0)

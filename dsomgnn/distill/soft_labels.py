@@ -6,7 +6,7 @@ the mean of what its members are worth; a product can be worth more than each of
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import torch
 from torch import Tensor
@@ -38,27 +38,32 @@ def soft_labels(
     return found
 
 
+def _chosen(teachers: Sequence[FrozenTeacher], shares: Tensor) -> Iterator[tuple[FrozenTeacher, Tensor, Tensor]]:
+    """Every teacher that some row chose, with those rows (n,) and its share in each, (n, 1)."""
+    for teacher, share in zip(teachers, shares.unbind(1), strict=True):
+        rows = torch.nonzero(share)[:, 0]
+        if len(rows):
+            yield teacher, rows, share[rows, None]
+
+
 def _mean(
     teachers: Sequence[FrozenTeacher], batch: Batch, shares: Tensor, tau: float, dtype: torch.dtype, pool: Pool
 ) -> Tensor | None:
     """Sum over teachers of shares times softmax(logits / (temperature tau))."""
     mean: Tensor | None = None
-    for teacher, weight in zip(teachers, shares.to(dtype).unbind(1), strict=True):
-        rows = torch.nonzero(weight)[:, 0]
-        if not len(rows):
-            continue
+    for teacher, rows, share in _chosen(teachers, shares.to(dtype)):
         heat = teacher.temperature * tau
         scores = pool.weigh(teacher.logits(batch.queries[rows], batch.index[rows], dtype, heat, pool))
-        if mean is None and len(rows) == len(weight):
-            for s, w in blocks(scores, weight[:, None]):
+        if mean is None and len(rows) == len(shares):
+            for s, w in blocks(scores, share):
                 torch.softmax(s, 1, out=s).mul_(w)
             mean = scores
             continue
         if mean is None:
-            mean = scores.new_zeros(len(weight), scores.shape[1])
-        for s, w, at in blocks(scores, weight[rows, None], rows):
+            mean = scores.new_zeros(len(shares), scores.shape[1])
+        for s, w, at in blocks(scores, share, rows):
             torch.softmax(s, 1, out=s)
-            if len(rows) == len(weight):
+            if len(rows) == len(shares):
                 mean[at[0] : at[-1] + 1].addcmul_(s, w)
             else:
                 mean.index_add_(0, at, s.mul_(w))
@@ -70,17 +75,14 @@ def _product(
 ) -> Tensor | None:
     """Softmax of the sum over teachers of shares times logits / (temperature tau)."""
     total: Tensor | None = None
-    for teacher, share in zip(teachers, shares.unbind(1), strict=True):
-        rows = torch.nonzero(share)[:, 0]
-        if not len(rows):
-            continue
-        heat = teacher.temperature * tau / share[rows, None]
+    for teacher, rows, share in _chosen(teachers, shares):
+        heat = teacher.temperature * tau / share
         asked = batch.queries[rows], batch.index[rows], dtype, heat, pool
-        if len(rows) == len(share):
+        if len(rows) == len(shares):
             total = teacher.logits(*asked, total)
         else:
             scores = teacher.logits(*asked)
-            total = scores.new_zeros(len(share), scores.shape[1]) if total is None else total
+            total = scores.new_zeros(len(shares), scores.shape[1]) if total is None else total
             total.index_add_(0, rows, scores)
     if total is not None:
         for (part,) in blocks(total):
