@@ -10,13 +10,19 @@ from torch import Tensor
 
 from dsomgnn.data.mkg import MKG
 
-MEMORY = 2**27  # bytes that a step's scores of all entities may take
+MEMORY = 2**28  # bytes that a step's scores of all entities may take
 
 
 def rows_within(entities: int, buffers: int, dtype: torch.dtype, memory: int = 0) -> int:
     """Queries whose scores of so many entities fit `memory` bytes (0: MEMORY), with so many (rows, N) buffers at a
     time; at least one."""
     return max(1, (memory or MEMORY) // (entities * buffers * dtype.itemsize))
+
+
+def between(row: Tensor, rows: slice) -> slice:
+    """Where the given rows stand in a sorted list of rows."""
+    first, last = torch.searchsorted(row, torch.tensor([rows.start, rows.stop], device=row.device)).tolist()
+    return slice(first, last)
 
 
 @dataclass(frozen=True)
@@ -47,16 +53,23 @@ class Batch:
         """The same queries with only the triples where `mask` (T,) is true."""
         return replace(self, row=self.row[mask], target=self.target[mask], position=self.position[mask])
 
-    def parts(self, rows: int) -> Iterator[Batch]:
-        """The batch in pieces of about the same size, of at most `rows` queries and with some triple each."""
+    def spans(self, rows: int) -> Iterator[tuple[slice, slice]]:
+        """Pieces of about the same size, of at most `rows` queries and with some triple each: where their queries
+        stand, and where their triples."""
         size = -(-len(self.queries) // -(-len(self.queries) // max(1, rows)))
         for first in range(0, len(self.queries), size):
-            own, last = slice(first, first + size), min(first + size, len(self.queries))
-            a, b = torch.searchsorted(self.row, torch.tensor([first, last], device=self.row.device)).tolist()
-            if a < b:
-                yield Batch(
-                    self.queries[own], self.row[a:b] - first, self.target[a:b], self.index[own], self.position[a:b]
-                )
+            own = slice(first, min(first + size, len(self.queries)))
+            triples = between(self.row, own)
+            if triples.start < triples.stop:
+                yield own, triples
+
+    def part(self, own: slice, triples: slice) -> Batch:
+        """The batch of some of the queries."""
+        row, target, position = self.row[triples] - own.start, self.target[triples], self.position[triples]
+        return Batch(self.queries[own], row, target, self.index[own], position)
+
+    def parts(self, rows: int) -> Iterator[Batch]:
+        return (self.part(*span) for span in self.spans(rows))
 
     def to(self, device: torch.device | str) -> Batch:
         moved = {name: getattr(self, name).to(device) for name in ("queries", "row", "target", "index", "position")}

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from dsomgnn._dgl import dgl, one_thread
+from dsomgnn.batches import between
 from dsomgnn.data.answers import Answers
 from dsomgnn.data.mkg import MKG
 from dsomgnn.pool import Pool
@@ -33,6 +34,14 @@ class Neighbourhood:
 
     def with_targets(self, row: Tensor, target: Tensor, num_entities: int) -> Neighbourhood:
         return Neighbourhood.of(torch.cat([row, self.row]), torch.cat([target, self.node]), num_entities)
+
+    def within(self, rows: slice) -> slice:
+        """Where the pairs of some rows stand."""
+        return between(self.row, rows)
+
+    def part(self, pairs: slice, first: int) -> Neighbourhood:
+        """Some of the pairs, their rows counted from `first`."""
+        return Neighbourhood(self.row[pairs] - first, self.node[pairs])
 
     def placed(self, pool: Pool) -> Neighbourhood:
         """With places in a pool that holds all nodes."""

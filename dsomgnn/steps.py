@@ -37,12 +37,10 @@ def taught_step(
     distiller: Distiller, batch: Batch, stage: str, optimisers: Optimisers, tally: Tally, measure: bool
 ) -> None:
     """A step of the student with its teachers, which `tally` hears of."""
-    entities = distiller.student.fusion.num_entities
 
     def losses() -> Iterator[Tensor]:
-        for part in batch.parts(rows_within(distiller.candidates or entities, 3, distiller.dtype)):
-            step = distiller.step(part, stage, measure)
-            tally.add(step)
-            yield step.loss * (len(part.row) / len(batch.row))
+        step = distiller.step(batch, stage, measure)
+        tally.add(step)
+        yield step.loss
 
     optimisers.step(losses())

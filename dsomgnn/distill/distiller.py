@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -11,39 +11,16 @@ from torch import Tensor
 from dsomgnn.batches import Batch, TrainingQueries
 from dsomgnn.data.answers import Answers
 from dsomgnn.distill.agent import Agent, FixedChoice
-from dsomgnn.distill.fused import taught_cross_entropy
+from dsomgnn.distill.fused import Lecture, taught_cross_entropy
 from dsomgnn.distill.losses import LossWeights
 from dsomgnn.distill.policy import merged_weights
 from dsomgnn.distill.soft_labels import soft_labels
 from dsomgnn.distill.state import StateBuilder, speak
 from dsomgnn.distill.teachers import FrozenTeacher
-from dsomgnn.models.model import Model, Reading
-from dsomgnn.neighbourhood import Neighbourhood, Neighbours
+from dsomgnn.distill.view import View, look
+from dsomgnn.models.model import Model
+from dsomgnn.neighbourhood import Neighbours
 from dsomgnn.pool import EVERYONE, Pool
-
-
-@dataclass(frozen=True)
-class View:
-    """The student on one batch: everything both steps read.
-
-    `near` is M, the targets included; `around` does not tell them; their nodes and `target` (T,) are places in the
-    pool. `factors` are `query` (B, d) and the pool's entities (P, d) in the number format of the products, `logits`
-    (B, P) their product, without the pool's weights; neither carries a gradient.
-    """
-
-    batch: Batch
-    pool: Pool
-    target: Tensor
-    around: Neighbourhood
-    near: Neighbourhood
-    seen: Reading
-    query: Tensor
-    factors: tuple[Tensor, Tensor]
-    logits: Tensor
-
-    @property
-    def table(self) -> Tensor:
-        return self.seen.table
 
 
 @dataclass(frozen=True)
@@ -121,38 +98,32 @@ class Distiller:
 
     def view(self, batch: Batch, also: Tensor | None = None) -> View:
         """The student on a batch; its pool holds the entities `also` too."""
-        student, device = self.student, self.student.relation.device
-        around = self.neighbours.around(batch.queries, batch.row, batch.target)
-        pool = self._pool(batch, around, also)
-        target = pool.place(batch.target)
-        around = around.placed(pool)
-        near = around.with_targets(batch.row, target, student.fusion.num_entities)
-        batch, pool = batch.to(device), pool.to(device)
-        seen = student.read(batch, pool)
-        query = student.score.query(seen.head, seen.relation)
-        factors = query.detach().to(self.dtype), seen.table.detach().to(self.dtype)
-        logits = student.score.logits(*factors)
-        return View(batch, pool, target.to(device), around.to(device), near.to(device), seen, query, factors, logits)
-
-    def _pool(self, batch: Batch, around: Neighbourhood, also: Tensor | None) -> Pool:
-        own = [batch.queries[:, 0], batch.target, around.node, *([] if also is None else [also])]
-        return Pool.around(torch.cat(own), self.candidates, self.student.fusion.num_entities)
+        return look(self.student, self.neighbours, batch, self.dtype, self.candidates, also)
 
     def step(self, batch: Batch, stage: str = TAUGHT, measure: bool = True) -> Step:
         """The student's loss: cross entropy + gamma L_nd + N3, means over the batch's triples.
 
         Without `measure` its value is NaN, its gradient is not: see `taught_cross_entropy`.
         """
-        view = self.view(batch)
-        action = self._actions(view, stage)
-        shares, number = merged_weights(action, view.batch.row, len(view.query))
-        soft = soft_labels(self.low, view.batch, shares, self.weights, self.dtype, view.pool)
-        scores, asked = (view.factors, view.logits), replace(view.batch, target=view.target)
+        view, actions = self.view(batch), list[Tensor]()
+
+        def lectures() -> Iterator[tuple[slice, Lecture]]:
+            for span in view.spans:
+                yield span.rows, self._lecture(view.part(span), stage, actions)
+
+        triples = len(view.batch.row)
         loss, fit, taught = taught_cross_entropy(
-            view.query, view.table, *scores, asked, soft, view.near, number, self.weights, measure, view.pool
+            view.query, view.table, lectures(), triples, self.weights, measure, view.pool
         )
         rest = self.n3 * self.student.regulariser(view.seen, view.batch)
-        return Step(loss + rest, fit, taught, action)
+        return Step(loss + rest, fit, taught, torch.cat(actions))
+
+    def _lecture(self, view: View, stage: str, actions: list[Tensor]) -> Lecture:
+        """What some rows of a batch are taught, by teachers that are noted among the actions."""
+        actions.append(self._actions(view, stage))
+        shares, number = merged_weights(actions[-1], view.batch.row, len(view.query))
+        soft = soft_labels(self.low, view.batch, shares, self.weights, self.dtype, view.pool)
+        return Lecture(view.factors, view.logits, view.asked, soft, view.near, number)
 
     def _actions(self, view: View, stage: str) -> Tensor:
         mask = self.mask(view)[view.batch.row]

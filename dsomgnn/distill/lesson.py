@@ -7,10 +7,11 @@ from torch import Tensor
 
 from dsomgnn.batches import TrainingQueries
 from dsomgnn.distill.agent import Agent
-from dsomgnn.distill.distiller import Distiller, View
+from dsomgnn.distill.distiller import Distiller
 from dsomgnn.distill.losses import inside_mask
 from dsomgnn.distill.reinforce import Rollout
 from dsomgnn.distill.rewards import Evidence, improvement, log_probability_gain
+from dsomgnn.distill.view import View
 
 
 class Lesson:

@@ -7,12 +7,13 @@ the mean of what its members are worth; a product can be worth more than each of
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 
 import torch
 from torch import Tensor
 
 from dsomgnn.batches import Batch
-from dsomgnn.distill.fused import blocks
+from dsomgnn.distill.fused import by_blocks
 from dsomgnn.distill.losses import LossWeights
 from dsomgnn.distill.teachers import FrozenTeacher
 from dsomgnn.pool import EVERYONE, Pool
@@ -54,20 +55,22 @@ def _mean(
     for teacher, rows, share in _chosen(teachers, shares.to(dtype)):
         heat = teacher.temperature * tau
         scores = pool.weigh(teacher.logits(batch.queries[rows], batch.index[rows], dtype, heat, pool))
-        if mean is None and len(rows) == len(shares):
-            for s, w in blocks(scores, share):
-                torch.softmax(s, 1, out=s).mul_(w)
+        whole = len(rows) == len(shares)
+        if mean is None and whole:
+            by_blocks(lambda s, w: torch.softmax(s, 1, out=s).mul_(w), scores, share)
             mean = scores
             continue
         if mean is None:
             mean = scores.new_zeros(len(shares), scores.shape[1])
-        for s, w, at in blocks(scores, share, rows):
-            torch.softmax(s, 1, out=s)
-            if len(rows) == len(shares):
-                mean[at[0] : at[-1] + 1].addcmul_(s, w)
-            else:
-                mean.index_add_(0, at, s.mul_(w))
+        if whole:
+            by_blocks(lambda m, s, w: m.addcmul_(torch.softmax(s, 1, out=s), w), mean, scores, share)
+        else:
+            by_blocks(partial(_add, mean), scores, share, rows)
     return mean
+
+
+def _add(mean: Tensor, scores: Tensor, share: Tensor, rows: Tensor) -> None:
+    mean.index_add_(0, rows, torch.softmax(scores, 1, out=scores).mul_(share))
 
 
 def _product(
@@ -85,6 +88,5 @@ def _product(
             total = scores.new_zeros(len(shares), scores.shape[1]) if total is None else total
             total.index_add_(0, rows, scores)
     if total is not None:
-        for (part,) in blocks(total):
-            torch.softmax(pool.weigh(part), 1, out=part)
+        by_blocks(lambda part: torch.softmax(pool.weigh(part), 1, out=part), total)
     return total

@@ -100,10 +100,8 @@ def test_improvement_on_held_out_triples_is_the_product_of_the_two_gradients(tra
     held = lesson.held[torch.randint(len(lesson.held), (32,))]
     batch, held_row = lesson.asked.around(held)
     now = distiller.view(batch)
-    scores = student.score.logits(now.query, now.table)
-    loss = lesson._evidence(
-        dataclasses.replace(now, logits=scores), held_row, lesson.asked.target[held]
-    ).cross_entropy()
+    differentiable = dataclasses.replace(now, factors=(now.query, now.table))
+    loss = lesson._evidence(differentiable, held_row, lesson.asked.target[held]).cross_entropy()
     parameters = (student.fusion.table, student.relation)
     wanted = torch.autograd.grad(loss, parameters)
 

@@ -1,11 +1,12 @@
 """The fast form against the plain one: values and gradients, in float64 and float32."""
 
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsomgnn.batches import Batch
-from dsomgnn.distill.fused import taught_cross_entropy
+from dsomgnn.distill.fused import Lecture, taught_cross_entropy
 from dsomgnn.distill.losses import LossWeights, distillation, inside_mask
 from dsomgnn.models.cross_entropy import cross_entropy
 from dsomgnn.neighbourhood import Neighbourhood
@@ -31,11 +32,18 @@ def plain(query, table, soft, batch, near, number, weights):
     return cross_entropy(logits, batch.row, batch.target) + weights.gamma * (taught * number).sum() / len(batch.row)
 
 
-def fast(query, table, soft, batch, near, number, weights, dtype=None, measure=True):
-    factors = tuple(x.detach().to(dtype or x.dtype) for x in (query, table))
-    soft = soft.to(factors[0].dtype, copy=True)
-    at = (batch, soft, near, number, weights, measure)
-    return taught_cross_entropy(query, table, factors, factors[0] @ factors[1].T, *at)[0]
+def lectures(query, table, soft, batch, near, number, size, dtype=None):
+    """The rows, `size` at a time, each with a bit of everything."""
+    own, candidates = (x.detach().to(dtype or x.dtype) for x in (query, table))
+    for rows, triples in batch.spans(size):
+        scores, labels = own[rows] @ candidates.T, soft[rows].to(own.dtype, copy=True)
+        part = batch.part(rows, triples), labels, near.part(near.within(rows), rows.start), number[rows]
+        yield rows, Lecture((own[rows], candidates), scores, *part)
+
+
+def fast(query, table, soft, batch, near, number, weights, dtype=None, measure=True, size=1000):
+    own = lectures(query, table, soft, batch, near, number, size, dtype)
+    return taught_cross_entropy(query, table, own, len(batch.row), weights, measure)[0]
 
 
 def values_and_gradients(form, query, table, *rest):
@@ -71,6 +79,22 @@ def assert_same(parts, weights, **tolerance):
 def test_fast_form_equals_plain_form(seed, rows, entities, spread, share, tau, alpha, beta, switches):
     weights = LossWeights(0.7, tau, alpha, beta, *switches)
     assert_same(case(seed, rows, entities, spread=spread, share=share), weights, atol=1e-9, rtol=1e-7)
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+def test_rows_taught_in_parts_are_those_taught_at_once(size):
+    query, table, soft, batch, near, number = case(7, rows=9)
+    rest = soft, batch, near, number * (batch.count > 0)  # a query without triples has no teachers
+    at_once = values_and_gradients(lambda q, t: fast(q, t, *rest, LossWeights(0.7, 2.0)), query, table)
+    in_parts = values_and_gradients(lambda q, t: fast(q, t, *rest, LossWeights(0.7, 2.0), size=size), query, table)
+    torch.testing.assert_close(in_parts, at_once)
+
+
+def test_the_gradient_is_of_the_loss_as_it_is_weighted():
+    query, table, *rest = case(7)
+    once = values_and_gradients(lambda q, t: fast(q, t, *rest, LossWeights()), query, table)
+    thrice = values_and_gradients(lambda q, t: 3 * fast(q, t, *rest, LossWeights()), query, table)
+    torch.testing.assert_close(thrice, tuple(3 * x for x in once))
 
 
 def test_fast_form_holds_in_float32():
