@@ -7,8 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TypeVar
 
 import torch
+from torch import Tensor
 
 Part = TypeVar("Part")
+CACHED = 2**19  # numbers of a block
 
 
 def apart(work: Callable[[Part], object], parts: Iterable[Part], threads: int) -> None:
@@ -33,3 +35,10 @@ def apart(work: Callable[[Part], object], parts: Iterable[Part], threads: int) -
     finally:
         pool.shutdown(cancel_futures=True)
         torch.set_num_threads(before)
+
+
+def by_blocks(work: Callable[..., object], *tensors: Tensor) -> None:
+    """Work on the tensors' rows, in step: on a GPU on all at once, on a CPU on block by block, one thread to each."""
+    on_gpu, rows = tensors[0].is_cuda, max(1, CACHED // tensors[0].shape[1])
+    parts = list(zip(*(tensor.split(len(tensor) if on_gpu else rows) for tensor in tensors), strict=True))
+    apart(lambda part: work(*part), parts, min(len(parts), torch.get_num_threads()))

@@ -44,7 +44,11 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def lines(folder: Path, kind: str) -> list[dict]:
-    return [line for line in Records.read(folder / "results" / "tiny.jsonl").lines if line["kind"] == kind]
+    return [line for line in records(folder).lines if line["kind"] == kind]
+
+
+def records(folder: Path) -> Records:
+    return Records.read(suites(folder / "s.toml")["tiny"], folder)
 
 
 def test_every_suite_has_its_recipe_and_its_headline():
@@ -108,21 +112,29 @@ def test_a_changed_recipe_makes_old_lines_stale(made: Path, tmp_path: Path, caps
     (tmp_path / "tiny.toml").write_text(f"# a comment changes nothing\n{text}")
     assert call(tmp_path, *WORDS, "--plan") == 0
     assert capsys.readouterr().out == ""
-    (tmp_path / "tiny.toml").write_text(text.replace("walks = 4", "walks = 5"))
-    assert call(tmp_path, *WORDS, "--plan") == 0
-    assert len(capsys.readouterr().out.splitlines()) == 4
+    for changed, stale in {
+        text.replace("rows = 8", "rows = 9"): [],  # no agent chooses
+        text.replace("walks = 4", "walks = 5"): ["all teachers"] * 2,  # no one teaches the baseline
+        text.replace("batch = 5", "batch = 4"): [BASELINE, "all teachers"] * 2,
+    }.items():
+        assert changed != text
+        (tmp_path / "tiny.toml").write_text(changed)
+        assert call(tmp_path, *WORDS, "--plan") == 0
+        assert [line.split(", ")[1] for line in capsys.readouterr().out.splitlines()] == stale
 
 
-def test_runs_of_another_recipe_do_not_stand_in_one_table(made: Path):
+def test_runs_of_other_settings_do_not_stand_in_one_table(made: Path, tmp_path: Path):
     """A new baseline beside an old student would show a gain, or a loss, that no one has measured."""
-    records = Records.read(made / "results" / "tiny.jsonl")
-    suite = suites(made / "s.toml")["tiny"]
-    assert figures(records, suite)["seeds"] == 2
-    newer = {**lines(made, "run")[0], "recipe_sha256": "another", "mrr": 0.99}
-    records = Records(records.file, [*records.lines, newer])
-    assert figures(records, suite) is None
-    assert [run["mrr"] for run in records.runs(BASELINE, 4)] == [0.99]
-    assert records.runs("all teachers", 4) == []
+    found, suite = records(made), suites(made / "s.toml")["tiny"]
+    assert figures(found, suite)["seeds"] == 2
+    (tmp_path / "tiny.toml").write_text((made / "tiny.toml").read_text().replace("walks = 4", "walks = 5"))
+    (tmp_path / "s.toml").write_text(SUITE)
+    suite = suites(tmp_path / "s.toml")["tiny"]
+    changed = Records(suite, found.file, found.lines)
+    assert figures(changed, suite) is None
+    assert [run["seed"] for run in changed.runs(BASELINE, 4)] == [0, 1]
+    assert changed.runs("all teachers", 4) == []
+    assert changed.kinds == [(BASELINE, 4)]
 
 
 def test_the_page_tells_every_variant_with_its_gain(made: Path):
@@ -135,9 +147,8 @@ def test_the_page_tells_every_variant_with_its_gain(made: Path):
 
 
 def test_figures_in_the_readme_are_those_on_record():
-    records = ROOT / "benchmarks" / "results"
     known = suites(ROOT / "benchmarks" / "evidence.toml")
-    table = headlines({name: Records.read(records / f"{name}.jsonl") for name in known}, known)
+    table = headlines({name: Records.read(suite, ROOT / "benchmarks") for name, suite in known.items()}, known)
     assert f"<!-- evidence -->\n{table}\n<!-- end evidence -->" in (ROOT / "README.md").read_text()
 
 

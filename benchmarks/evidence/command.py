@@ -24,7 +24,7 @@ def main(description: str | None = None, words: Sequence[str] | None = None) -> 
         for name in options.dataset:
             if name not in known:
                 raise RecipeError(f"--dataset {name}: not in {options.suites.name}.{nearest(name, known)}")
-            measure(known[name], Records.read(_file(options, name)), options)
+            measure(known[name], Records.read(known[name], options.out), options)
         if options.render or options.json:
             _render(known, options)
     except (DsomError, CommandError) as error:
@@ -87,12 +87,8 @@ def _refresh(page: Path, table: str) -> None:
     write_file(f"{before}{MARKS[0]}\n{table}\n{MARKS[1]}{after}", str(page), "--out")
 
 
-def _file(options: argparse.Namespace, name: str) -> Path:
-    return options.out / "results" / f"{name}.jsonl"
-
-
 def _render(known: dict[str, Suite], options: argparse.Namespace) -> None:
-    records = {name: Records.read(_file(options, name)) for name in known}
+    records = {name: Records.read(suite, options.out) for name, suite in known.items()}
     if options.render:
         options.out.mkdir(parents=True, exist_ok=True)
         write_file(markdown(records, known), str(options.out / "EVIDENCE.md"), "--out")

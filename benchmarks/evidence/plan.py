@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dsomgnn.recipe import tomllib  # tomli, before Python 3.11
+from dsomgnn.recipe import load_recipe, tomllib  # tomli, before Python 3.11
+from dsomgnn.settings import Recipe
 
 HERE = Path(__file__).parent.parent
 BASELINE, ALL, AGENT = "baseline", "all teachers", "agent"
@@ -30,11 +31,6 @@ class Suite:
     def settings(self) -> dict:
         return tomllib.loads(self.recipe.read_text(encoding="utf-8"))
 
-    @property
-    def sha256(self) -> str:
-        """Of the recipe's settings: its comments, where figures stand, may change."""
-        return hashlib.sha256(json.dumps(self.settings(), sort_keys=True).encode()).hexdigest()
-
 
 @dataclass(frozen=True)
 class Trial:
@@ -50,7 +46,7 @@ class Trial:
     def key(self) -> dict[str, object]:
         """What tells a trial's recorded line from others."""
         about = {"dataset": self.suite.dataset, "variant": self.variant, "rank": self.rank, "seed": self.seed}
-        return {**about, "set": list(self.changes), "recipe_sha256": self.suite.sha256}
+        return {**about, "recipe_sha256": settings_sha256(load_recipe(self.suite.recipe, self.changes))}
 
     @property
     def folder(self) -> str:
@@ -59,6 +55,21 @@ class Trial:
         return (
             f"{self.suite.dataset}/{self.variant.replace(' ', '_').replace(',', '')}-{self.rank}-{self.seed}-{digest}"
         )
+
+
+def settings_sha256(recipe: Recipe) -> str:
+    """Of the settings that the figures of a run depend on, whatever its seed: not of comments, of teachers and features
+    that its policy does not ask for, or of an agent where none chooses."""
+    policy, pool = recipe.distill.policy, recipe.pool
+    unread = {"seed", "device", "threads", "tracker", "sweep", "teachers", "features"}
+    unread |= set() if policy == "reinforce" else {"agent"} if policy != "none" else {"agent", "distill"}
+    used = {name for teacher in pool.values() for name in teacher.modalities}
+    read = {
+        **recipe.model_dump(mode="json", exclude=unread),
+        "teachers": {name: teacher.model_dump(mode="json") for name, teacher in pool.items()},
+        "features": {name: recipe.features[name].model_dump(mode="json") for name in sorted(used)},
+    }
+    return hashlib.sha256(json.dumps(read, sort_keys=True).encode()).hexdigest()
 
 
 def suites(file: Path) -> dict[str, Suite]:
@@ -91,14 +102,16 @@ def variants(suite: Suite) -> dict[str, list[str]]:
     }
 
 
+def trial(suite: Suite, name: str, rank: int, seed: int = 0) -> Trial:
+    of_rank = [] if rank == suite.rank else [f"student.rank={rank}"]
+    return Trial(suite, name, rank, seed, (*variants(suite)[name], *of_rank))
+
+
 def trials(suite: Suite, names: Sequence[str], ranks: Sequence[int], seeds: int) -> Iterator[Trial]:
     """Seed by seed, so that what is stopped leaves whole tables of fewer seeds."""
-    settings = variants(suite)
     for seed in range(seeds):
         for rank in ranks:
-            for name in names:
-                of_rank = [] if rank == suite.rank else [f"student.rank={rank}"]
-                yield Trial(suite, name, rank, seed, (*settings[name], *of_rank))
+            yield from (trial(suite, name, rank, seed) for name in names)
 
 
 def pairs(suite: Suite, names: Sequence[str], ranks: Sequence[int]) -> Iterator[tuple[Side, Side]]:

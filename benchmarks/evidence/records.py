@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from evidence.plan import Suite, trial, variants
+
 RUN, TEST = "run", "paired test"
 
 
@@ -15,13 +17,15 @@ RUN, TEST = "run", "paired test"
 class Records:
     """results/<dataset>.jsonl; the last line of a key counts."""
 
+    suite: Suite
     file: Path
     lines: list[dict[str, Any]] = field(default_factory=list)
 
     @classmethod
-    def read(cls, file: Path) -> Records:
+    def read(cls, suite: Suite, folder: Path) -> Records:
+        file = folder / "results" / f"{suite.dataset}.jsonl"
         lines = file.read_text(encoding="utf-8").splitlines() if file.exists() else []
-        return cls(file, [json.loads(line) for line in lines])
+        return cls(suite, file, [json.loads(line) for line in lines])
 
     def add(self, line: dict[str, Any]) -> None:
         self.lines.append(line)
@@ -29,21 +33,24 @@ class Records:
         with self.file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 
-    @property
-    def current(self) -> list[dict[str, Any]]:
-        """The runs of the recipe that the last run was made with: those of another are not to be compared with them."""
-        runs = [line for line in self.lines if line["kind"] == RUN]
-        return [run for run in runs if run["recipe_sha256"] == runs[-1]["recipe_sha256"]]
-
     def find(self, key: Mapping[str, Any]) -> dict[str, Any] | None:
         """The last line that has all that `key` says."""
         found = [line for line in self.lines if all(line.get(name) == value for name, value in key.items())]
         return found[-1] if found else None
 
+    @property
+    def kinds(self) -> list[tuple[str, int]]:
+        """Variants with their ranks that have a run with the recipe's present settings, as they were first run."""
+        known = variants(self.suite)
+        made = dict.fromkeys((r["variant"], r["rank"]) for r in self.lines if r["kind"] == RUN)
+        return [kind for kind in made if kind[0] in known and self.runs(*kind)]
+
     def runs(self, variant: str, rank: int) -> list[dict[str, Any]]:
-        """The current runs of a variant, one per seed, all with the settings of the last of them."""
-        own = [r for r in self.current if (r["variant"], r["rank"]) == (variant, rank)]
-        last = {r["seed"]: r for r in own if r["set"] == own[-1]["set"]}
+        """The runs of a variant with the recipe's present settings, one per seed: those of others are not to be
+        compared with them."""
+        key = trial(self.suite, variant, rank).key
+        own = [r for r in self.lines if r["kind"] == RUN and all(r.get(k) == v for k, v in key.items() if k != "seed")]
+        last = {r["seed"]: r for r in own}
         return [last[seed] for seed in sorted(last)]
 
     def test(self, one: tuple[str, int], other: tuple[str, int]) -> dict[str, Any] | None:

@@ -24,7 +24,7 @@ COLUMNS = "variant | rank | seeds | valid MRR | test MRR | sd | Hits@1 | Hits@10
 
 
 def markdown(records: dict[str, Records], suites: dict[str, Suite]) -> str:
-    told = {name: suite for name, suite in suites.items() if records[name].lines}
+    told = {name: suite for name, suite in suites.items() if records[name].kinds}
     sections = [section(records[name], suite) for name, suite in told.items()]
     return "\n\n".join([INTRO, headlines(records, suites), *sections]) + "\n"
 
@@ -67,9 +67,9 @@ def _best_teacher(runs: Sequence[dict[str, Any]]) -> str:
 
 
 def section(records: Records, suite: Suite) -> str:
-    runs = records.current
-    made = dict.fromkeys((run["variant"], run["rank"]) for run in runs)
-    kinds = sorted(made, key=lambda kind: (kind[1] != suite.rank, -kind[1]))  # variants as they were first run
+    kinds = sorted(records.kinds, key=lambda kind: (kind[1] != suite.rank, -kind[1]))
+    own = [run["run"] for kind in kinds for run in records.runs(*kind)]
+    runs = [line for line in records.lines if line["kind"] == RUN and line["run"] in own]
     head = [f"| {COLUMNS} |", "|" + "---|" * (COLUMNS.count("|") + 1)]
     rows = [_row(records, *kind) for kind in kinds]
     return "\n".join([f"## {suite.dataset}", "", _about(runs), "", *head, *rows, *_tests(records)])

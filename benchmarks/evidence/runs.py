@@ -32,7 +32,7 @@ def run(trial: Trial, runs: Path) -> dict[str, Any]:
         _fit(trial, folder, runs)
     elif not _record(folder)["finished"]:
         dsomgnn("fit", "--resume", str(folder))
-    return {"kind": RUN, **trial.key, "run": trial.folder, **_figures(folder)}
+    return {"kind": RUN, **trial.key, "set": list(trial.changes), "run": trial.folder, **_figures(folder)}
 
 
 def _fit(trial: Trial, folder: Path, runs: Path) -> None:

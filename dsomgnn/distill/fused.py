@@ -3,31 +3,22 @@
 Equal to `cross_entropy` plus gamma times `losses.distillation`, without (B, N) masks, K teacher tensors or a graph:
 one buffer of soft labels, one of student scores that becomes the gradient. Neighbours are taken out of both before a
 softmax over the rest: mass outside the neighbourhood, as 1 - m, would be lost to rounding where a teacher is confident.
-What goes over all entities goes block by block of rows, so that it stays in cache from one operation to the next.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from dsomgnn.batches import Batch
-from dsomgnn.distill.losses import EMPTY, LossWeights
+from dsomgnn.distill.losses import LossWeights
+from dsomgnn.distill.masses import Masses, masses, per_row, softmax
 from dsomgnn.neighbourhood import Neighbourhood
 from dsomgnn.pool import EVERYONE, Pool
-from dsomgnn.threads import apart
-
-CACHED = 2**19  # scores of a block
-
-
-def by_blocks(work: Callable[..., object], *tensors: Tensor) -> None:
-    """Work on the tensors' rows, in step: on a GPU on all at once, on a CPU on block by block, one thread to each."""
-    on_gpu, rows = tensors[0].is_cuda, max(1, CACHED // tensors[0].shape[1])
-    parts = list(zip(*(tensor.split(len(tensor) if on_gpu else rows) for tensor in tensors), strict=True))
-    apart(lambda part: work(*part), parts, min(len(parts), torch.get_num_threads()))
+from dsomgnn.threads import by_blocks
 
 
 @dataclass(frozen=True)
@@ -107,81 +98,50 @@ def _scores_to_gradient(
 ) -> tuple[Tensor, Tensor]:
     """The parts of the loss that some rows have in a mean over `total` triples; scores become its gradient."""
     scores, soft, number = lecture.scores, lecture.soft, lecture.number
-    row, target, rows = lecture.batch.row, lecture.batch.target, len(scores)
-    near_row, near_node = lecture.near.row, lecture.near.node
+    row, target, near, tau = lecture.batch.row, lecture.batch.target, lecture.near, weights.tau
+    near = near if weights.split else near.part(slice(0), 0)
     full = torch.promote_types(scores.dtype, torch.float32)
-    tau, alpha, beta = weights.tau, weights.alpha, weights.beta
-    if not weights.split:
-        near_row, near_node, alpha, beta = near_row[:0], near_node[:0], 0.0, 1.0
-    binary = float(weights.binary and weights.split)
-
-    def per_row(values: Tensor) -> Tensor:
-        return values.new_zeros(rows).index_add_(0, near_row, values)
-
-    hard, lse = (None, None) if tau == 1 else _softmax(scores, pool)
+    count = torch.bincount(row, minlength=len(scores)).to(full) / total
+    hard, lse = (None, None) if tau == 1 else softmax(scores, pool)
     right = scores[row, target].to(full)
-    p_in, s_in = soft[near_row, near_node].to(full), scores[near_row, near_node].to(full) / tau
-    soft[near_row, near_node] = 0
-    scores[near_row, near_node] = EMPTY
-    lse_out, p_out, crossed = _outside(scores, soft, tau, measure, pool)
-    most = s_in.new_full((rows,), EMPTY).scatter_reduce_(0, near_row, s_in, "amax").maximum(lse_out)
-    e_in, e_out = per_row((s_in - most[near_row]).exp()), (lse_out - most).exp()
-    hot = most + (e_in + e_out).log()
-    m_u, u_out, m_p = e_in / (e_in + e_out), e_out / (e_in + e_out), per_row(p_in)
-    log_u_in = s_in - hot[near_row]
-    u_in = log_u_in.exp()
+    found = masses(scores, soft, near, tau, measure, pool)
+    fit = (count * (found.lse if lse is None else lse)).sum() - right.sum() / total
+    taught = weights.gamma * tau**2 * (_divergence(found, near.row, weights) * number).sum() / total
 
-    count = torch.bincount(row, minlength=rows).to(full)
-    lse = hot if lse is None else lse
-    fit = ((count * lse).sum() - right.sum()) / total
-    inner = per_row(torch.xlogy(p_in, p_in) - p_in * log_u_in)
-    kl_in = _ratio(inner, m_p) + _log_ratio(m_u, m_p)
-    kl_out = _ratio(crossed + hot * p_out, p_out) + _log_ratio(u_out, p_out)
-    kl_bin = -m_p * _log_ratio(m_u, m_p) - p_out * _log_ratio(u_out, p_out)
-    each = tau**2 * (binary * kl_bin + alpha * kl_in + beta * kl_out)
-    taught = weights.gamma * (each * number).sum() / total
-
-    scale = weights.gamma * tau * number / total
-    shift, one = binary * (m_u - m_p), torch.ones_like(m_p)
-    from_u, from_p = scale * (beta * (p_out > 0) - shift), scale * _ratio(beta * one, p_out)
-    mend = scale[near_row] * (u_in * _ratio(alpha + shift, m_u)[near_row] - alpha * p_in * _ratio(one, m_p)[near_row])
+    by_u, by_p, inside = _slopes(found, near.row, weights, weights.gamma * tau * number / total)
     if hard is None:
-        from_u = from_u + u_out * count / total
-        mend = mend + u_in * (count / total)[near_row]
-    weigh = (x[:, None].to(scores.dtype) for x in (from_u, from_p))
-    by_blocks(lambda u, p, a, b: u.mul_(a).addcmul_(p, b, value=-1), scores, soft, *weigh)
-    gradient = scores
-    gradient[near_row, near_node] = mend.to(gradient.dtype)
+        by_u, inside = by_u + found.u_out * count, inside + found.u_each * count[near.row]
+    each_row = (x[:, None].to(scores.dtype) for x in (by_u, by_p))
+    by_blocks(lambda u, p, a, b: u.mul_(a).addcmul_(p, b, value=-1), scores, soft, *each_row)
+    scores[near.row, near.node] = inside.to(scores.dtype)
     if hard is not None:
-        gradient.add_(hard.mul_(count[:, None] / total))
-    gradient.index_put_((row, target), gradient.new_full((), -1 / total), accumulate=True)
+        scores.add_(hard.mul_(count[:, None]))
+    scores.index_put_((row, target), scores.new_full((), -1 / total), accumulate=True)
     return fit, taught
 
 
-def _outside(scores: Tensor, soft: Tensor, tau: float, measure: bool, pool: Pool) -> tuple[Tensor, Tensor, Tensor]:
-    """Outside the neighbourhood, per row: log sum of exp(s / tau), mass of p, and, where it is measured, the sum of
-    p (log p - s / tau). Scores become their softmax at tau."""
-    full = torch.promote_types(scores.dtype, torch.float32)
-    lse, mass, crossed = scores.new_full((3, len(scores)), torch.nan, dtype=full)
-
-    def work(s: Tensor, p: Tensor, lse: Tensor, mass: Tensor, crossed: Tensor) -> None:
-        pool.weigh(s.div_(tau) if tau != 1 else s)
-        top = s.amax(1).to(full)
-        torch.sum(p, 1, dtype=full, out=mass)
-        if measure:
-            crossed.copy_(-torch.special.entr(p).sum(1, dtype=full) - torch.linalg.vecdot(p, s).to(full))
-        torch.softmax(s, 1, out=s)
-        lse.copy_(top - s.amax(1).to(full).log())
-
-    by_blocks(work, scores, soft, lse, mass, crossed)
-    return lse, mass, crossed
+def _divergence(m: Masses, row: Tensor, weights: LossWeights) -> Tensor:
+    """L_nd without its tau^2, (B,)."""
+    binary, alpha, beta = _parts(weights)
+    inner = per_row(torch.xlogy(m.p_each, m.p_each) - m.p_each * m.log_u_each, row, len(m.lse))
+    in_ratio, out_ratio = _log_ratio(m.u_in, m.p_in), _log_ratio(m.u_out, m.p_out)
+    kl_in = _ratio(inner, m.p_in) + in_ratio
+    kl_out = _ratio(m.crossed + m.lse * m.p_out, m.p_out) + out_ratio
+    return -binary * (m.p_in * in_ratio + m.p_out * out_ratio) + alpha * kl_in + beta * kl_out
 
 
-def _softmax(scores: Tensor, pool: Pool) -> tuple[Tensor, Tensor]:
-    """Softmax over all candidates, and its log normaliser."""
-    scores = pool.weighed(scores)
-    p, full = scores.softmax(1), torch.promote_types(scores.dtype, torch.float32)
-    return p, scores.amax(1).to(full) - p.amax(1).to(full).log()
+def _slopes(m: Masses, row: Tensor, weights: LossWeights, scale: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Its derivative by the scores over tau, times `scale` (B,): outside a u - b p with a and b (B,), inside (M,)."""
+    binary, alpha, beta = _parts(weights)
+    shift, one = binary * (m.u_in - m.p_in), torch.ones_like(m.p_in)
+    by_u, by_p = scale * (beta * (m.p_out > 0) - shift), scale * _ratio(beta * one, m.p_out)
+    of_u, of_p = _ratio(alpha + shift, m.u_in), alpha * _ratio(one, m.p_in)
+    return by_u, by_p, scale[row] * (m.u_each * of_u[row] - m.p_each * of_p[row])
+
+
+def _parts(weights: LossWeights) -> tuple[float, float, float]:
+    """Weights of the binary part, the neighbours' and the others'; without a split all are others, plain KL."""
+    return (float(weights.binary), weights.alpha, weights.beta) if weights.split else (0.0, 0.0, 1.0)
 
 
 def _ratio(a: Tensor, b: Tensor) -> Tensor:

@@ -13,10 +13,10 @@ import torch
 from torch import Tensor
 
 from dsomgnn.batches import Batch
-from dsomgnn.distill.fused import by_blocks
 from dsomgnn.distill.losses import LossWeights
 from dsomgnn.distill.teachers import FrozenTeacher
 from dsomgnn.pool import EVERYONE, Pool
+from dsomgnn.threads import by_blocks
 
 
 @torch.no_grad()
