@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
+from dsomgnn.batches import MEMORY
 from dsomgnn.build import Job, build, make_teacher
 from dsomgnn.contract import check_encoder
 from dsomgnn.data.audit.audit import audit
@@ -42,20 +43,26 @@ def check_recipe(recipe: Recipe, path: Path) -> Iterator[str]:
 
 
 def estimate_mb(job: Job) -> float:
-    """Memory of the largest step: tables with gradient, optimiser and best copy, and (B, P) score buffers."""
-    entities = job.dataset.num_entities
-    teachers = [_model_mb(t, entities) + 3 * _scores_mb(t, entities, 2) for t in job.recipe.pool.values()]
-    frozen = sum(2 * 4 * _width(t) * entities / MB for t in job.recipe.pool.values())
-    student = job.recipe.student
+    """Memory of the largest step: tables with gradient, optimiser and best copy, and scores of all entities."""
+    entities, recipe, student = job.dataset.num_entities, job.recipe, job.recipe.student
+    pool = recipe.pool.values()
+    teachers = [_model_mb(t, entities) + _parts_mb(_scores_mb(t, entities, 2)) for t in pool]
+    frozen = sum(2 * 4 * _width(t) * entities / MB for t in pool)
     tables = 4 * 4 * 2 * student.rank * entities / MB
-    own = 2 + job.recipe.distill.walks * job.recipe.distill.hops
-    buffers = (4 + 4 * len(teachers)) * _scores_mb(student, entities, own, job.recipe.agent.rows)
-    return max([*teachers, frozen + tables + buffers])
+    own = 2 + recipe.distill.walks * recipe.distill.hops
+    step = _parts_mb(3 * _scores_mb(student, entities, own))
+    lesson = (24 + 4 * len(teachers)) * _scores_mb(student, entities, own, recipe.agent.rows)  # held-out rows: 4 to 1
+    return max([*teachers, frozen + tables + max(step, lesson if recipe.distill.policy == "reinforce" else 0)])
 
 
-def _scores_mb(training: Training, entities: int, own: int, more: int = 0) -> float:
-    """Scores of a batch, and so many `more` queries; each query brings so many entities of its `own`."""
-    rows = training.batch + more
+def _parts_mb(scores: float) -> float:
+    """What a step takes at a time of its scores."""
+    return min(scores, MEMORY / MB)
+
+
+def _scores_mb(training: Training, entities: int, own: int, rows: int = 0) -> float:
+    """Scores of so many queries (0: a batch), each of which brings so many entities of its `own`."""
+    rows = rows or training.batch
     compared = min(entities, training.candidates + own * rows) if training.candidates else entities
     return 4 * rows * compared / MB
 
