@@ -7,7 +7,6 @@ the mean of what its members are worth; a product can be worth more than each of
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from functools import partial
 
 import torch
 from torch import Tensor
@@ -54,23 +53,23 @@ def _mean(
     mean: Tensor | None = None
     for teacher, rows, share in _chosen(teachers, shares.to(dtype)):
         heat = teacher.temperature * tau
-        scores = pool.weigh(teacher.logits(batch.queries[rows], batch.index[rows], dtype, heat, pool))
-        whole = len(rows) == len(shares)
-        if mean is None and whole:
-            by_blocks(lambda s, w: torch.softmax(s, 1, out=s).mul_(w), scores, share)
-            mean = scores
-            continue
-        if mean is None:
-            mean = scores.new_zeros(len(shares), scores.shape[1])
-        if whole:
-            by_blocks(lambda m, s, w: m.addcmul_(torch.softmax(s, 1, out=s), w), mean, scores, share)
-        else:
-            by_blocks(partial(_add, mean), scores, share, rows)
+        asked = batch.queries[rows], batch.index[rows], dtype, heat, pool
+        mean = _joined(mean, pool.weigh(teacher.logits(*asked)), share, rows, len(shares))
     return mean
 
 
-def _add(mean: Tensor, scores: Tensor, share: Tensor, rows: Tensor) -> None:
-    mean.index_add_(0, rows, torch.softmax(scores, 1, out=scores).mul_(share))
+def _joined(mean: Tensor | None, scores: Tensor, share: Tensor, rows: Tensor, size: int) -> Tensor:
+    """The mean (size, P), with one more teacher's distributions for some rows; scores are overwritten."""
+    whole = len(rows) == size
+    if mean is None and whole:
+        by_blocks(lambda s, w: torch.softmax(s, 1, out=s).mul_(w), scores, share)
+        return scores
+    mean = scores.new_zeros(size, scores.shape[1]) if mean is None else mean
+    if whole:
+        by_blocks(lambda m, s, w: m.addcmul_(torch.softmax(s, 1, out=s), w), mean, scores, share)
+    else:
+        by_blocks(lambda s, w, at: mean.index_add_(0, at, torch.softmax(s, 1, out=s).mul_(w)), scores, share, rows)
+    return mean
 
 
 def _product(
