@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dsomgnn.data.mkg import MKG
 
-MEMORY = 2**28  # bytes that a step's scores of all entities may take
+MEMORY = 5 * 2**25  # bytes that a step's scores of all entities may take
 
 
 def rows_within(entities: int, buffers: int, dtype: torch.dtype, memory: int = 0) -> int:
