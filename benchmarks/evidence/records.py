@@ -35,8 +35,11 @@ class Records:
 
     def find(self, key: Mapping[str, Any]) -> dict[str, Any] | None:
         """The last line that has all that `key` says."""
-        found = [line for line in self.lines if all(line.get(name) == value for name, value in key.items())]
+        found = self._having(key)
         return found[-1] if found else None
+
+    def _having(self, key: Mapping[str, Any]) -> list[dict[str, Any]]:
+        return [line for line in self.lines if all(line.get(name) == value for name, value in key.items())]
 
     @property
     def kinds(self) -> list[tuple[str, int]]:
@@ -48,9 +51,9 @@ class Records:
     def runs(self, variant: str, rank: int) -> list[dict[str, Any]]:
         """The runs of a variant with the recipe's present settings, one per seed: those of others are not to be
         compared with them."""
-        key = trial(self.suite, variant, rank).key
-        own = [r for r in self.lines if r["kind"] == RUN and all(r.get(k) == v for k, v in key.items() if k != "seed")]
-        last = {r["seed"]: r for r in own}
+        key = {"kind": RUN, **trial(self.suite, variant, rank).key}
+        del key["seed"]
+        last = {run["seed"]: run for run in self._having(key)}
         return [last[seed] for seed in sorted(last)]
 
     def test(self, one: tuple[str, int], other: tuple[str, int]) -> dict[str, Any] | None:

@@ -109,7 +109,9 @@ class Distiller:
 
         def lectures() -> Iterator[tuple[slice, Lecture]]:
             for span in view.spans:
-                yield span.rows, self._lecture(view.part(span), stage, actions)
+                part = view.part(span)
+                actions.append(self._actions(part, stage))
+                yield span.rows, self._lecture(part, actions[-1])
 
         triples = len(view.batch.row)
         loss, fit, taught = taught_cross_entropy(
@@ -118,10 +120,9 @@ class Distiller:
         rest = self.n3 * self.student.regulariser(view.seen, view.batch)
         return Step(loss + rest, fit, taught, torch.cat(actions))
 
-    def _lecture(self, view: View, stage: str, actions: list[Tensor]) -> Lecture:
-        """What some rows of a batch are taught, by teachers that are noted among the actions."""
-        actions.append(self._actions(view, stage))
-        shares, number = merged_weights(actions[-1], view.batch.row, len(view.query))
+    def _lecture(self, view: View, action: Tensor) -> Lecture:
+        """What the teachers of an action (T, K) teach."""
+        shares, number = merged_weights(action, view.batch.row, len(view.query))
         soft = soft_labels(self.low, view.batch, shares, self.weights, self.dtype, view.pool)
         return Lecture(view.factors, view.logits, view.asked, soft, view.near, number)
 
