@@ -44,8 +44,12 @@ def fit(
     ] = None,
     changes: Changes = None,
     teachers: Annotated[
-        Optional[Path],  # noqa: UP045
-        typer.Option(metavar="RUN", help="Take over the teachers of another run, where they would be the same."),
+        Optional[list[Path]],  # noqa: UP045
+        typer.Option(
+            metavar="RUN",
+            help="Take over those teachers of another run that would come out the same; train the others. "
+            "May be repeated.",
+        ),
     ] = None,
     resume: Annotated[Optional[Path], typer.Option(help="Go on with a stopped run.", metavar="RUN")] = None,  # noqa: UP045
 ) -> None:
@@ -55,14 +59,14 @@ def fit(
     """
     if (recipe is None) == (resume is None):
         raise RecipeError("give a recipe, or --resume RUN, and not both. Example: dsomgnn fit recipes/worldfacts.toml")
-    if resume is not None and (run is not None or changes or teachers is not None):
+    if resume is not None and (run is not None or changes or teachers):
         raise RecipeError("--resume takes its settings from the run folder; leave out --run, --set and --teachers")
     if recipe is not None:
         recipe = recipe_at(recipe)
         settings = load_recipe(recipe, changes or [])  # before torch: an error comes at once
         from dsomgnn.commands import fit_command
 
-        fit_command(settings, recipe, run, teachers)
+        fit_command(settings, recipe, run, teachers or [])
     elif resume is not None:
         from dsomgnn.commands import resume_command
 

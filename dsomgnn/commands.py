@@ -21,7 +21,7 @@ from dsomgnn.run import Run, latest_run
 from dsomgnn.settings import Recipe
 
 
-def fit_command(recipe: Recipe, recipe_path: Path, run_path: Path | None, teachers: Path | None) -> None:
+def fit_command(recipe: Recipe, recipe_path: Path, run_path: Path | None, teachers: list[Path]) -> None:
     job = build(recipe, recipe_path.parent)
     run = Run.create(run_path, recipe_path)
     _fit(job, run, lambda progress: fit(job, run, progress, teachers))

@@ -25,7 +25,7 @@ from dsomgnn.optimise import Optimisers
 from dsomgnn.phase import Phase, Standing, train
 from dsomgnn.progress import Progress
 from dsomgnn.rank.metrics import mrr
-from dsomgnn.record import finished_record, same_teachers, start_record, teacher_key
+from dsomgnn.record import DIFFERENT, finished_record, same_teachers, start_record, teacher_key
 from dsomgnn.run import CHECKPOINT, Run, load_into
 from dsomgnn.settings import Training
 from dsomgnn.steps import plain_step, taught_step
@@ -35,14 +35,14 @@ LEAST_USE = 0.001  # of validation MRR: what a modality gives less than this is 
 MEASURE_EVERY = 8  # batches; the value of the taught loss costs more than its gradient
 
 
-def fit(job: Job, run: Run, progress: Progress | None = None, teachers_of: Path | None = None) -> dict[str, Any]:
+def fit(job: Job, run: Run, progress: Progress | None = None, teachers_of: Sequence[Path] = ()) -> dict[str, Any]:
     """Train what the recipe names into the run folder and return its record. A stopped run goes on where it stood.
 
-    `teachers_of`: another run whose teachers are taken over, where they would come out the same.
+    `teachers_of`: other runs, whose teachers are taken over where they would come out the same.
     """
     progress = progress or Progress(quiet=True)
     tracker = tracker_class(job.recipe.tracker, job.folder)
-    record = _begin(job, run, progress, Run.open(teachers_of) if teachers_of else None)
+    record = _begin(job, run, progress, [Run.open(path) for path in teachers_of])
     with tracked(tracker, run, record, progress):
         teachers = _teachers(job, run, record, progress)
         if "student" not in record["phases"]:
@@ -55,10 +55,10 @@ def fit(job: Job, run: Run, progress: Progress | None = None, teachers_of: Path 
 
 def fit_teachers(job: Job, run: Run, progress: Progress) -> None:
     """Train the teachers alone, for other runs to take over; a stopped run goes on where it stood."""
-    _teachers(job, run, _begin(job, run, progress, None), progress)
+    _teachers(job, run, _begin(job, run, progress), progress)
 
 
-def _begin(job: Job, run: Run, progress: Progress, teachers_of: Run | None) -> dict[str, Any]:
+def _begin(job: Job, run: Run, progress: Progress, teachers_of: Sequence[Run] = ()) -> dict[str, Any]:
     """The record of a run that goes on, or of a new one."""
     for teacher in job.recipe.pool.values():
         check_encoder(teacher.encoder, job.folder, len(teacher.fanouts), dict(teacher.options))
@@ -70,18 +70,25 @@ def _begin(job: Job, run: Run, progress: Progress, teachers_of: Run | None) -> d
                 f"{run.path}: features or encoder of {', '.join(changed)} are not those that the run was started with"
             )
         return record
-    taken = same_teachers(job, teachers_of) if teachers_of else {}
+    taken = same_teachers(job, teachers_of)
     run.make()
     run.write_recipe(job.recipe, plugins(job.recipe, job.folder))
     run.write_ids(job.dataset)
-    if teachers_of:
-        for name in taken:
-            run.copy(teachers_of, f"teachers/{name}.safetensors")
-    record = start_record(job, taken)
+    for name, other in taken.items():
+        run.copy(other, f"teachers/{name}.safetensors")
+    record = start_record(job, {name: _taken_phase(other, name) for name, other in taken.items()})
     run.write_json("record.json", record)
+    if others := [name for name in job.recipe.pool if taken and name not in taken]:
+        progress.say(
+            f"taken over: {', '.join(taken)}. Trained here, as made {DIFFERENT}: {', '.join(others)}", "yellow"
+        )
     for warning in record["data"]["warnings"]:
         progress.say(f"warning: {warning}", "yellow")
     return record
+
+
+def _taken_phase(other: Run, name: str) -> dict[str, Any]:
+    return {**other.record()["phases"][name], "taken_from": str(other.path)}
 
 
 def _teachers(job: Job, run: Run, record: dict, progress: Progress) -> list[FrozenTeacher]:

@@ -6,6 +6,7 @@ import hashlib
 import importlib.metadata
 import platform
 import subprocess
+from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -20,6 +21,8 @@ from dsomgnn.errors import RecipeError
 from dsomgnn.places import PACKAGE
 from dsomgnn.registry import plugin_file
 from dsomgnn.run import Run
+
+DIFFERENT = "with other settings, features, seed, place among the teachers, reserve or data"  # as `teacher_key` sees it
 
 
 def versions() -> dict[str, str]:
@@ -70,17 +73,21 @@ def teacher_key(job: Job, name: str) -> str:
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
 
 
-def same_teachers(job: Job, other: Run) -> dict[str, Any]:
-    """The phases of another run's teachers. Raises RecipeError where one would come out differently here."""
-    theirs = other.record()
+def same_teachers(job: Job, others: Sequence[Run]) -> dict[str, Run]:
+    """Of each teacher that would come out the same here the first run that has it. Raises RecipeError where none is."""
+    records = [(run, run.record()) for run in others]
+    found = {}
     for name in job.recipe.pool:
         key = teacher_key(job, name)
-        if theirs["teachers"].get(name) != key or name not in theirs["phases"]:
-            raise RecipeError(
-                f'--teachers {other.path}: its teacher "{name}" is missing, unfinished or made with other settings '
-                "(teacher, features, seed, place in the pool, reserve, data)"
-            )
-    return {name: {**theirs["phases"][name], "taken_from": str(other.path)} for name in job.recipe.pool}
+        having = [run for run, r in records if r["teachers"].get(name) == key and name in r["phases"]]
+        if having:
+            found[name] = having[0]
+    if others and job.recipe.pool and not found:
+        raise RecipeError(
+            f"--teachers {', '.join(str(run.path) for run in others)}: every teacher of the recipe is missing there, "
+            f"unfinished or made {DIFFERENT}"
+        )
+    return found
 
 
 def _of(job: Job) -> str:

@@ -80,17 +80,17 @@ class Sweep:
         record = fit(job, run, teachers_of=self._teachers(job))
         return record["phases"]["student"]["valid_mrr"]
 
-    def _teachers(self, job: Job) -> Path | None:
-        """The run that holds the job's teachers, which are trained now where no trial needed them before."""
+    def _teachers(self, job: Job) -> list[Path]:
+        """The run that holds the job's teachers, if any: they are trained now where no trial needed them before."""
         keys = [teacher_key(job, name) for name in job.recipe.pool]
         if not keys:
-            return None
+            return []
         run = _begun(self.study.folder / "teachers" / hashlib.sha256("\n".join(keys).encode()).hexdigest()[:12])
         if not run.path.exists() or any(name not in run.record()["phases"] for name in job.recipe.pool):
             self.progress.stop()
             fit_teachers(job, run, self.progress)
             self._show()
-        return run.path
+        return [run.path]
 
     def _tell(self, trial: FrozenTrial) -> None:
         best = next(iter(self.study.complete()), None)

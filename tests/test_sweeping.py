@@ -148,7 +148,7 @@ def faked(workshop: Path, monkeypatch: pytest.MonkeyPatch):
     import dsomgnn.sweeping
 
     def ways(found):
-        def fit(job, run, teachers_of=None):
+        def fit(job, run, teachers_of=()):
             (run.path / "teachers").mkdir(parents=True, exist_ok=True)
             run.write_json("record.json", {})
             mrr = found(job.recipe)

@@ -39,14 +39,13 @@ def _fit(trial: Trial, folder: Path, runs: Path) -> None:
     """Its teachers are taken over from a run of the same data set wherever they would come out the same."""
     sets = [word for change in (*trial.changes, f"seed={trial.seed}") for word in ("--set", change)]
     words = ["fit", str(trial.suite.recipe), "--run", str(folder), *sets]
-    for other in _finished(runs / trial.suite.dataset, trial.seed):
-        try:
-            dsomgnn(*words, "--teachers", str(other))
-            return
-        except CommandError as error:
-            if "error: --teachers" not in str(error):
-                raise
-    dsomgnn(*words)
+    others = _finished(runs / trial.suite.dataset, trial.seed)
+    try:
+        dsomgnn(*words, *(word for other in others for word in ("--teachers", str(other))))
+    except CommandError as error:
+        if "error: --teachers" not in str(error):
+            raise
+        dsomgnn(*words)
 
 
 def _finished(folder: Path, seed: int) -> list[Path]:
