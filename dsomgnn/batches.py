@@ -30,7 +30,7 @@ class Batch:
     """B queries with their T triples: triple i asks query `row[i]` for `target[i]`.
 
     `queries` (B, 2) head, relation; `row`, `target` (T,), row sorted; `index` (B,) the queries' place among all
-    training queries, `position` (T,) the triples' place in training order.
+    training queries, -1 of transfer queries; `position` (T,) the triples' place in training order.
     """
 
     queries: Tensor
@@ -53,15 +53,23 @@ class Batch:
         """The same queries with only the triples where `mask` (T,) is true."""
         return replace(self, row=self.row[mask], target=self.target[mask], position=self.position[mask])
 
+    @property
+    def transfer(self) -> Tensor:
+        """Rows of the transfer queries."""
+        return torch.nonzero(self.index < 0)[:, 0]
+
+    def joined_by(self, queries: Tensor) -> Batch:
+        """With transfer queries (n, 2) after its own."""
+        index = self.index.new_full((len(queries),), -1)
+        return replace(self, queries=torch.cat([self.queries, queries]), index=torch.cat([self.index, index]))
+
     def spans(self, rows: int) -> Iterator[tuple[slice, slice]]:
-        """Pieces of about the same size, of at most `rows` queries and with some triple each: where their queries
-        stand, and where their triples."""
+        """Pieces of about the same size, of at most `rows` queries: where their queries stand, and where their
+        triples."""
         size = -(-len(self.queries) // -(-len(self.queries) // max(1, rows)))
         for first in range(0, len(self.queries), size):
             own = slice(first, min(first + size, len(self.queries)))
-            triples = between(self.row, own)
-            if triples.start < triples.stop:
-                yield own, triples
+            yield own, between(self.row, own)
 
     def part(self, own: slice, triples: slice) -> Batch:
         """The batch of some of the queries."""

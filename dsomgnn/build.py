@@ -218,6 +218,7 @@ def make_distiller(job: Job, student: Model, teachers: list[FrozenTeacher]) -> D
         held,
         products,
         recipe.student.candidates,
+        distill.transfer,
     )
 
 

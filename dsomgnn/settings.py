@@ -102,6 +102,7 @@ class Distill(Section):
     """Decoupled distillation, and who chooses the teachers.
 
     `combine`: the soft labels of several teachers are the mean of their distributions, or the normalised product.
+    `transfer`: of how many queries that train does not ask, for each that it does, teachers say what they think.
     """
 
     policy: str = "reinforce"
@@ -115,6 +116,7 @@ class Distill(Section):
     hops: Count = 2
     walks: Count = 16
     warmup: NoneOrMore = 3
+    transfer: Weight = 0.0
 
 
 class AgentRecipe(Section):

@@ -17,6 +17,7 @@ from dsomgnn.distill.policy import merged_weights
 from dsomgnn.distill.soft_labels import soft_labels
 from dsomgnn.distill.state import StateBuilder, speak
 from dsomgnn.distill.teachers import FrozenTeacher
+from dsomgnn.distill.transfer import TransferQueries
 from dsomgnn.distill.view import View, look
 from dsomgnn.models.model import Model
 from dsomgnn.neighbourhood import Neighbours
@@ -64,6 +65,7 @@ class Distiller:
     `held` (T,) bool marks, in training order, the triples on which the agent is rewarded: neither teachers nor, while
     the agent learns, the student train on them. Without it (None) any training triple is rewarded. `known` are the
     answers of all training triples. `states` are needed by an agent alone. `candidates`: as in `Pool.around`.
+    `transfer`: transfer queries per query of a batch.
     """
 
     def __init__(
@@ -81,10 +83,12 @@ class Distiller:
         held: Tensor | None = None,
         dtype: torch.dtype = torch.float32,
         candidates: int = 0,
+        transfer: float = 0.0,
     ):
         self.student, self.teachers, self.training = student, list(teachers), training
         self.known, self.neighbours, self.states, self.choice = known, neighbours, states, choice
-        self.candidates = candidates
+        self.candidates, self.share = candidates, transfer
+        self.transfer = TransferQueries(training.queries) if transfer else None
         self.low = [teacher.multiplied_in(dtype) for teacher in teachers]
         self.weights, self.n3, self.stages, self.held, self.dtype = weights, n3, stages, held, dtype
 
@@ -105,13 +109,15 @@ class Distiller:
 
         Without `measure` its value is NaN, its gradient is not: see `taught_cross_entropy`.
         """
-        view, actions = self.view(batch), list[Tensor]()
+        more = round(self.share * len(batch.queries))
+        view = self.view(batch.joined_by(self.transfer.draw(more)) if self.transfer and more else batch)
+        actions = list[Tensor]()
 
         def lectures() -> Iterator[tuple[slice, Lecture]]:
             for span in view.spans:
                 part = view.part(span)
                 actions.append(self._actions(part, stage))
-                yield span.rows, self._lecture(part, actions[-1])
+                yield span.rows, self._lecture(part, actions[-1], self._for_transfer(part, torch.cat(actions)))
 
         triples = len(view.batch.row)
         loss, fit, taught = taught_cross_entropy(
@@ -120,9 +126,10 @@ class Distiller:
         rest = self.n3 * self.student.regulariser(view.seen, view.batch)
         return Step(loss + rest, fit, taught, torch.cat(actions))
 
-    def _lecture(self, view: View, action: Tensor) -> Lecture:
-        """What the teachers of an action (T, K) teach."""
-        shares, number = merged_weights(action, view.batch.row, len(view.query))
+    def _lecture(self, view: View, action: Tensor, transfer: Tensor) -> Lecture:
+        """What the teachers of an action (T, K), and for transfer queries (E, K), teach."""
+        sets, row = torch.cat([action, transfer]), torch.cat([view.batch.row, view.batch.transfer])
+        shares, number = merged_weights(sets, row, len(view.query))
         soft = soft_labels(self.low, view.batch, shares, self.weights, self.dtype, view.pool)
         return Lecture(view.factors, view.logits, view.asked, soft, view.near, number)
 
@@ -131,6 +138,14 @@ class Distiller:
         if isinstance(self.choice, FixedChoice):
             return self.choice.choose(mask)
         return mask if stage == WARM_UP else self.choice.choose(self.state(view), mask)
+
+    def _for_transfer(self, view: View, chosen: Tensor) -> Tensor:
+        """Sets (E, K) for transfer queries: an agent, which never saw such, teaches them by sets `chosen` for triples
+        (T, K)."""
+        mask = self.mask(view)[view.batch.transfer]
+        if isinstance(self.choice, FixedChoice):
+            return self.choice.choose(mask)
+        return chosen[torch.randint(len(chosen), (len(mask),))] * mask
 
     @torch.no_grad()
     def probabilities(self, batch: Batch) -> tuple[Tensor, Tensor]:

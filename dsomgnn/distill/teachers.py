@@ -47,7 +47,7 @@ class FrozenTeacher:
         onto: Tensor | None = None,
     ) -> Tensor:
         """Scores (B, P) of queries (B, 2) over `heat`, a number or (B, 1), made in `dtype`; `index` (B,): which
-        training queries they are. Added to what is in `onto` (B, P), where it is given."""
+        training queries they are, -1 of others. Added to what is in `onto` (B, P), where it is given."""
         dtype = dtype or self.entities.dtype
         factors = (self.vectors(queries, index) / heat).to(dtype), pool.rows(self.entities).to(dtype)
         return self.score.logits(*factors) if onto is None else onto.addmm_(factors[0], factors[1].T)
@@ -58,8 +58,9 @@ class FrozenTeacher:
 
     def vectors(self, queries: Tensor, index: Tensor | None = None) -> Tensor:
         """Query vectors (B, d), whose products with `entities` are the scores."""
-        by_query = self.own_heads is not None and index is not None
-        head = self.own_heads[index] if by_query else self.heads[queries[:, 0]]  # type: ignore[index]
+        head = self.heads[queries[:, 0]]
+        if self.own_heads is not None and index is not None:
+            head = torch.where((index < 0)[:, None], head, self.own_heads[index])
         return self.score.query(head, self.relations[queries[:, 1]])
 
     def softened(self, queries: Tensor, index: Tensor | None = None, tau: float = 1.0, pool: Pool = EVERYONE) -> Tensor:
