@@ -87,8 +87,8 @@ class Distiller:
     ):
         self.student, self.teachers, self.training = student, list(teachers), training
         self.known, self.neighbours, self.states, self.choice = known, neighbours, states, choice
-        self.candidates, self.share = candidates, transfer
-        self.transfer = TransferQueries(training.queries) if transfer else None
+        self.candidates = candidates
+        self.transfer = TransferQueries(training.queries, transfer) if transfer else None
         self.low = [teacher.multiplied_in(dtype) for teacher in teachers]
         self.weights, self.n3, self.stages, self.held, self.dtype = weights, n3, stages, held, dtype
 
@@ -109,9 +109,7 @@ class Distiller:
 
         Without `measure` its value is NaN, its gradient is not: see `taught_cross_entropy`.
         """
-        more = round(self.share * len(batch.queries))
-        view = self.view(batch.joined_by(self.transfer.draw(more)) if self.transfer and more else batch)
-        actions = list[Tensor]()
+        view, actions = self.view(self.transfer.added_to(batch) if self.transfer else batch), list[Tensor]()
 
         def lectures() -> Iterator[tuple[slice, Lecture]]:
             for span in view.spans:

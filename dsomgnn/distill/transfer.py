@@ -10,20 +10,26 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from dsomgnn.batches import Batch
+
 
 class TransferQueries:
     """Pairs of an entity and a relation that `queries` (Q, 2), those of training, do not ask.
 
     The entity is drawn alike from all that train knows; the relation by a walk: one of the entity's relations, another
-    entity that has it too, one of the relations of that.
+    entity that has it too, one of the relations of that. `share`: how many are drawn per query of a batch.
     """
 
-    def __init__(self, queries: Tensor):
+    def __init__(self, queries: Tensor, share: float):
+        self.share = share
         self.width = int(queries[:, 1].max()) + 1
         self.keys = (queries[:, 0] * self.width + queries[:, 1]).unique()
         self.head, self.relation = self.keys // self.width, self.keys % self.width
         self.entities = self.head.unique()
         self.of_head, self.of_relation = _Groups(self.head), _Groups(self.relation)
+
+    def added_to(self, batch: Batch) -> Batch:
+        return batch.joined_by(self.draw(round(self.share * len(batch.queries))))
 
     def draw(self, number: int) -> Tensor:
         """At most so many queries (n, 2), from torch's global generator: draws that train asks are left out."""

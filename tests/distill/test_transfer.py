@@ -23,7 +23,7 @@ ASKED = torch.tensor([[0, 0], [0, 1], [1, 1], [1, 2], [2, 0], [4, 3], [4, 3]])
 
 def drawn(queries: torch.Tensor, number: int = 4000) -> torch.Tensor:
     torch.manual_seed(0)
-    return TransferQueries(queries).draw(number)
+    return TransferQueries(queries, 1.0).draw(number)
 
 
 def test_they_are_what_entities_with_a_relation_in_common_are_asked_and_train_does_not_ask():
