@@ -102,7 +102,7 @@ class Distill(Section):
     """Decoupled distillation, and who chooses the teachers.
 
     `combine`: the soft labels of several teachers are the mean of their distributions, or the normalised product.
-    `transfer`: of how many queries that train does not ask, for each that it does, teachers say what they think.
+    `transfer`: so many draws, per query of train, of queries that it does not ask: teachers alone teach those.
     """
 
     policy: str = "reinforce"

@@ -1,8 +1,8 @@
 """Transfer queries: plausible queries without a fact of train, which teachers alone teach the student.
 
 What a student is taught on need not be what teachers were trained on (Hinton et al. 2015, arXiv 1503.02531, call it the
-transfer set). Train asks only of pairs of an entity and a relation that hold some fact; most pairs that a test asks
-for do not.
+transfer set). Train asks only of pairs of an entity and a relation that hold some fact; of the pairs that the tests of
+the field's data sets ask for, a sixth to a half do not.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ class TransferQueries:
     """Pairs of an entity and a relation that `queries` (Q, 2), those of training, do not ask.
 
     The entity is drawn alike from all that train knows; the relation by a walk: one of the entity's relations, another
-    entity that has it too, one of the relations of that. `share`: how many are drawn per query of a batch.
+    entity that has it too, one of the relations of that. `share`: draws per query of a batch.
     """
 
     def __init__(self, queries: Tensor, share: float):
@@ -32,7 +32,7 @@ class TransferQueries:
         return batch.joined_by(self.draw(round(self.share * len(batch.queries))))
 
     def draw(self, number: int) -> Tensor:
-        """At most so many queries (n, 2), from torch's global generator: draws that train asks are left out."""
+        """Queries (n, 2) of so many draws from torch's global generator: those that train asks are left out."""
         head = self.entities[torch.randint(len(self.entities), (number,))]
         shared = self.relation[self.of_head.pick(head)]
         other = self.head[self.of_relation.pick(shared)]
