@@ -19,6 +19,14 @@ from dsomgnn.run import Run
 TIMES = ("seconds", "rows_per_second")
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+    """A shell starts what it sends to the background deaf to Ctrl-C."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def figures(run: Path) -> tuple[dict, list[dict], dict[str, torch.Tensor]]:
     """All that a run found, without what the clock said: phases, events, tensors of every model."""
     record = json.loads((run / "record.json").read_text())
