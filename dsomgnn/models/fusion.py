@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import reduce
 
 import torch
 from torch import Tensor, nn
@@ -55,15 +56,18 @@ class Fusion(nn.Module):
             self.table = nn.Parameter(init * torch.randn(len(structured), rank * parts) * structured[:, None])
         self.project = nn.ModuleDict()
         if structure:
-            self.register_buffer(f"mask_{STRUCTURE}", structured, persistent=False)
-            self.register_buffer("absent", torch.nonzero(~structured)[:, 0], persistent=False)
+            self._there(STRUCTURE, structured)
         for name, feature in features.items():
-            self.register_buffer(f"mask_{name}", feature.present, persistent=False)
+            self._there(name, feature.present)
             self.register_buffer(f"values_{name}", feature.values, persistent=False)
             project = nn.Linear(feature.dim, modality_rank * parts)
             nn.init.normal_(project.weight, std=init)  # feature rows have length 1
             nn.init.zeros_(project.bias)
             self.project[OF + name] = project
+
+    def _there(self, name: str, mask: Tensor) -> None:
+        self.register_buffer(f"mask_{name}", mask, persistent=False)
+        self.register_buffer(f"absent_{name}", torch.nonzero(~mask)[:, 0], persistent=False)
 
     @property
     def num_entities(self) -> int:
@@ -71,10 +75,13 @@ class Fusion(nn.Module):
 
     def forward(self, ids: Tensor | None = None) -> Tensor:
         """Fused vectors (N, width), or (n, width) of the entities `ids` (n,)."""
-        alone = self.table is not None and not self.project and not (self.training and self.structure_dropout > 0)
-        if ids is None and alone:
-            return _Kept.apply(self.table, self.get_buffer("absent"))
+        if ids is None and self.names == [STRUCTURE] and not self._dropping:
+            return self._whole(STRUCTURE)
         return self.fused(ids)
+
+    @property
+    def _dropping(self) -> bool:
+        return self.training and self.structure_dropout > 0
 
     def fused(self, ids: Tensor | None = None) -> Tensor:
         raise NotImplementedError
@@ -83,12 +90,20 @@ class Fusion(nn.Module):
         """Per source its vectors (N, w), zero where absent, and its mask (N, 1) bool; or of the entities `ids`."""
         vectors, masks = [], []
         for name in self.names:
-            mask = _rows(self.get_buffer(f"mask_{name}"), ids)
-            if name == STRUCTURE and self.training and self.structure_dropout > 0:
+            mask, dropping = _rows(self.get_buffer(f"mask_{name}"), ids), name == STRUCTURE and self._dropping
+            if dropping:
                 mask = mask & (torch.rand(len(mask), device=mask.device) >= self.structure_dropout)
-            vectors.append(self._values(name, ids) * mask[:, None])
+            whole = ids is None and not dropping
+            vectors.append(self._whole(name) if whole else self._values(name, ids) * mask[:, None])
             masks.append(mask[:, None])
         return vectors, masks
+
+    def _whole(self, name: str) -> Tensor:
+        """Vectors of all entities, without a copy to mask them."""
+        values, absent = self._values(name, None), self.get_buffer(f"absent_{name}")
+        if name == STRUCTURE:
+            return _Kept.apply(values, absent)
+        return values.index_fill_(0, absent, 0) if len(absent) else values
 
     def _values(self, name: str, ids: Tensor | None) -> Tensor:
         if name == STRUCTURE and self.table is not None:
@@ -122,7 +137,7 @@ class Sum(Fusion):
         self.width = rank * parts
 
     def fused(self, ids: Tensor | None = None) -> Tensor:
-        return torch.stack(self.sources(ids)[0]).sum(0)
+        return reduce(torch.add, self.sources(ids)[0])
 
 
 class Gate(Sum):
