@@ -54,11 +54,12 @@ def test_who_has_nothing_is_a_zero_vector(kind):
 
 
 @every_kind
-def test_an_entity_without_train_triple_has_no_structure_vector(kind):
+def test_an_entity_without_train_triple_has_no_structure_vector_and_training_gives_it_none(kind):
     fusion = make(kind)
+    assert not fusion.table[~STRUCTURED].any()
     before, gradients = value_and_gradients(fusion)
     with torch.no_grad():
-        fusion.table += 7
+        fusion.table += gradients["table"]
     after = fusion()
     assert torch.equal(after[~STRUCTURED], before[~STRUCTURED])
     assert (after[STRUCTURED] != before[STRUCTURED]).any(1).all()
