@@ -25,7 +25,7 @@ from dsomgnn.optimise import Optimisers
 from dsomgnn.phase import Phase, Standing, train
 from dsomgnn.progress import Progress
 from dsomgnn.rank.metrics import mrr
-from dsomgnn.record import DIFFERENT, finished_record, same_teachers, start_record, teacher_key
+from dsomgnn.record import LACKING, finished_record, same_teachers, start_record, teacher_key
 from dsomgnn.run import CHECKPOINT, Run, load_into
 from dsomgnn.settings import Training
 from dsomgnn.steps import plain_step, taught_step
@@ -79,9 +79,7 @@ def _begin(job: Job, run: Run, progress: Progress, teachers_of: Sequence[Run] = 
     record = start_record(job, {name: _taken_phase(other, name) for name, other in taken.items()})
     run.write_json("record.json", record)
     if others := [name for name in job.recipe.pool if taken and name not in taken]:
-        progress.say(
-            f"taken over: {', '.join(taken)}. Trained here, as made {DIFFERENT}: {', '.join(others)}", "yellow"
-        )
+        progress.say(f"taken over: {', '.join(taken)}. Trained here, as {LACKING}: {', '.join(others)}", "yellow")
     for warning in record["data"]["warnings"]:
         progress.say(f"warning: {warning}", "yellow")
     return record
@@ -213,11 +211,8 @@ def mrr_without(job: Job, model: Model, modalities: Sequence[str]) -> dict[str, 
     """Validation MRR of a trained teacher after each of its modalities in turn was taken from all entities."""
     found = {}
     for name in modalities:
-        mask = model.fusion.get_buffer(f"mask_{name}")
-        present = mask.clone()
-        mask.zero_()
-        found[name] = valid_mrr(job, model)
-        mask.copy_(present)
+        with model.fusion.without(name):
+            found[name] = valid_mrr(job, model)
     return found
 
 

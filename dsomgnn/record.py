@@ -22,7 +22,11 @@ from dsomgnn.places import PACKAGE
 from dsomgnn.registry import plugin_file
 from dsomgnn.run import Run
 
-DIFFERENT = "with other settings, features, seed, place among the teachers, reserve or data"  # as `teacher_key` sees it
+# of a teacher that another run does not have as `teacher_key` asks for it
+LACKING = (
+    "missing there, unfinished or made with other settings, features, seed, place among the teachers, reserve, "
+    "selection or data"
+)
 
 
 def versions() -> dict[str, str]:
@@ -62,7 +66,7 @@ def modalities_used(job: Job) -> dict[str, Any]:
 
 
 def teacher_key(job: Job, name: str) -> str:
-    """One digest over all that a teacher depends on: settings, features, own encoder, seed, reserve, data, version."""
+    """One digest over all that a teacher depends on: its settings and features, what it sees and is selected on."""
     recipe, teacher = job.recipe, job.recipe.teachers[name]
     features = [job.mkg.features[modality].sha256 for modality in teacher.modalities]
     file = plugin_file(teacher.encoder, job.folder)
@@ -70,6 +74,7 @@ def teacher_key(job: Job, name: str) -> str:
     place = list(recipe.teachers).index(name)
     settings = teacher.model_copy(update={"encoder": teacher.encoder.rpartition("/")[2]}).model_dump_json()
     parts = [__version__, settings, *features, code, recipe.seed, place, recipe.reserve, job.dataset.sha256]
+    parts += [recipe.rank.valid] if recipe.rank.valid else []
     return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
 
 
@@ -79,15 +84,18 @@ def same_teachers(job: Job, others: Sequence[Run]) -> dict[str, Run]:
     found = {}
     for name in job.recipe.pool:
         key = teacher_key(job, name)
-        having = [run for run, r in records if r["teachers"].get(name) == key and name in r["phases"]]
+        having = [run for run, r in records if r["teachers"].get(name) == key and _holds(run, r, name)]
         if having:
             found[name] = having[0]
     if others and job.recipe.pool and not found:
         raise RecipeError(
-            f"--teachers {', '.join(str(run.path) for run in others)}: every teacher of the recipe is missing there, "
-            f"unfinished or made {DIFFERENT}"
+            f"--teachers {', '.join(str(run.path) for run in others)}: every teacher of the recipe is {LACKING}"
         )
     return found
+
+
+def _holds(run: Run, record: dict[str, Any], name: str) -> bool:
+    return name in record["phases"] and (run.path / f"teachers/{name}.safetensors").exists()
 
 
 def _of(job: Job) -> str:

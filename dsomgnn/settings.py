@@ -116,7 +116,7 @@ class Distill(Section):
     hops: Count = 2
     walks: Count = 16
     warmup: NoneOrMore = 3
-    transfer: Weight = 0.0
+    transfer: Annotated[float, Field(ge=0, le=100)] = 0.0
 
 
 class AgentRecipe(Section):

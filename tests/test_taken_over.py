@@ -24,8 +24,8 @@ def test_only_a_teacher_with_other_settings_is_trained(workshop: Path, finished:
     change = ("--set", "teachers.st.epochs=3")
     reply = call("fit", "tiny.toml", "--run", "some", *change, "--teachers", finished)
     assert reply.code == 0
-    assert "taken over: s. Trained here, as made with other settings" in reply.err
-    assert "reserve or data: st" in reply.err
+    assert "taken over: s. Trained here, as missing there, unfinished or made with other settings" in reply.err
+    assert "selection or data: st" in reply.err
     found = phases(workshop / "some")
     assert found["s"]["taken_from"] == str(finished)
     assert "taken_from" not in found["st"]
@@ -50,6 +50,19 @@ def test_where_none_would_come_out_the_same_nothing_is_begun(change: str, worksh
     assert reply.code == 2
     assert f"--teachers {finished}: every teacher of the recipe is missing there" in reply.err
     assert not (workshop / "new").exists()
+
+
+def test_a_teacher_selected_on_other_triples_is_trained_anew(workshop: Path, finished: Path, call):
+    reply = call("fit", "tiny.toml", "--run", "new", "--set", "rank.valid=1", "--teachers", finished)
+    assert reply.code == 2
+    assert "selection or data" in reply.err
+
+
+def test_a_teacher_whose_file_is_gone_is_trained_anew(workshop: Path, finished: Path, call):
+    spoilt = shutil.copytree(finished, workshop / "spoilt")
+    (spoilt / "teachers" / "s.safetensors").unlink()
+    assert call("fit", "tiny.toml", "--run", "new", "--teachers", spoilt).code == 0
+    assert ["taken_from" in phases(workshop / "new")[name] for name in ("s", "st")] == [False, True]
 
 
 def test_an_unfinished_teacher_is_not_taken(workshop: Path, finished: Path, call):

@@ -115,7 +115,7 @@ class Distiller:
             for span in view.spans:
                 part = view.part(span)
                 actions.append(self._actions(part, stage))
-                yield span.rows, self._lecture(part, actions[-1], self._for_transfer(part, torch.cat(actions)))
+                yield span.rows, self._lecture(part, actions[-1], self._for_transfer(part, torch.cat(actions), stage))
 
         triples = len(view.batch.row)
         loss, fit, taught = taught_cross_entropy(
@@ -137,12 +137,14 @@ class Distiller:
             return self.choice.choose(mask)
         return mask if stage == WARM_UP else self.choice.choose(self.state(view), mask)
 
-    def _for_transfer(self, view: View, chosen: Tensor) -> Tensor:
+    def _for_transfer(self, view: View, chosen: Tensor, stage: str) -> Tensor:
         """Sets (E, K) for transfer queries: an agent, which never saw such, teaches them by sets `chosen` for triples
         (T, K)."""
         mask = self.mask(view)[view.batch.transfer]
         if isinstance(self.choice, FixedChoice):
             return self.choice.choose(mask)
+        if stage == WARM_UP or not len(chosen):
+            return mask
         return chosen[torch.randint(len(chosen), (len(mask),))] * mask
 
     @torch.no_grad()

@@ -76,7 +76,7 @@ def _describe(
 ) -> tuple[Tensor, ...]:
     device = teacher.entities.device
     on = batch.to(device)
-    scores = teacher.softened(on.queries, batch.index, pool=pool)
+    scores = teacher.softened(on.queries, on.index, pool=pool)
     top, p = scores.max(1), scores.softmax(1)
     lse = top.values - p.gather(1, top.indices[:, None])[:, 0].log()  # cheaper than a logsumexp
     row, node = near.row.to(device), near.node.to(device)

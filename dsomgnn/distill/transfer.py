@@ -1,8 +1,8 @@
 """Transfer queries: plausible queries without a fact of train, which teachers alone teach the student.
 
 What a student is taught on need not be what teachers were trained on (Hinton et al. 2015, arXiv 1503.02531, call it the
-transfer set). Train asks only of pairs of an entity and a relation that hold some fact; of the pairs that the tests of
-the field's data sets ask for, a sixth to a half do not.
+transfer set). Train asks only of pairs of an entity and a relation that hold some fact; a sixth to a half of the
+queries of test triples in the field's data sets are not among them.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from functools import reduce
 
 import torch
@@ -68,6 +69,16 @@ class Fusion(nn.Module):
     def _there(self, name: str, mask: Tensor) -> None:
         self.register_buffer(f"mask_{name}", mask, persistent=False)
         self.register_buffer(f"absent_{name}", torch.nonzero(~mask)[:, 0], persistent=False)
+
+    @contextmanager
+    def without(self, name: str) -> Iterator[None]:
+        """For a while, no entity has this modality."""
+        mask = self.get_buffer(f"mask_{name}")
+        self._there(name, torch.zeros_like(mask))
+        try:
+            yield
+        finally:
+            self._there(name, mask)
 
     @property
     def num_entities(self) -> int:

@@ -48,6 +48,18 @@ def test_what_stands_in_place_of_an_absent_modality_changes_neither_value_nor_gr
 
 
 @every_kind
+def test_without_a_modality_it_is_what_it_would_be_if_none_had_it_and_afterwards_as_before(kind):
+    fusion = make(kind)
+    before, nobody = fusion(), make(kind)
+    nobody.mask_text = torch.zeros(N, dtype=torch.bool)
+    with fusion.without("text"):
+        found = fusion()
+    assert torch.equal(found, nobody(torch.arange(N)))
+    assert not torch.equal(found, before)
+    assert torch.equal(fusion(), before)
+
+
+@every_kind
 def test_who_has_nothing_is_a_zero_vector(kind):
     assert not make(kind)()[5].any()
     assert make(kind)()[:5].any(1).all()
