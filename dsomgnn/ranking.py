@@ -154,6 +154,12 @@ def open_job(run: Run, record: dict[str, Any], with_features: bool) -> Job:
     job = build(recipe, run.path, recorded if recorded.is_dir() else None, with_features)
     if job.dataset.sha256 != record["data"]["sha256"]:
         raise DataError(f"{job.dataset.folder}: not the data that {run.path} was trained on (sha256 differs)")
+    for name, feature in job.mkg.features.items():
+        if feature.sha256 != record["modalities"].get(name, {}).get("sha256", feature.sha256):
+            raise DataError(
+                f"{job.dataset.folder}: features.{name} is not what the teachers of {run.path} were trained on (sha256 "
+                "differs); the student reads no features, and can be ranked alone"
+            )
     return job
 
 

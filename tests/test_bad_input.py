@@ -169,7 +169,7 @@ def test_features_are_never_unpickled(name: str, workshop: Path, call):
     else:
         torch.save(Planted(), "tiny/x.pt")
     edit("tiny.toml", 'source = "text.tsv"\nencoder = "tfidf-svd"\ndim = 4', f'source = "{name}"')
-    assert_refused(call("fit", "tiny.toml", "--run", "out"), 3, f"{name}: cannot be read as a plain")
+    assert_refused(call("fit", "tiny.toml", "--run", "out"), 3, f"{name}: a pickle can run any code")
     assert not Path("planted").exists()
 
 
@@ -296,6 +296,24 @@ def test_a_run_is_not_ranked_on_data_that_it_was_not_trained_with(file: str, wor
     assert call("fit", "tiny.toml", "--run", "runs/x", *NONE).code == 0
     edit(f"tiny/{file}", "likes", "knows")
     assert_refused(call("rank", "runs/x"), 3, "not the data that runs/x was trained on")
+
+
+def test_teachers_are_not_ranked_with_features_that_they_were_not_trained_with(workshop: Path, call):
+    few = ("--set", "distill.policy=all", "--set", "teachers.st.epochs=1", "--set", "student.epochs=1")
+    assert call("fit", "tiny.toml", "--run", "runs/x", *few).code == 0
+    edit("tiny/text.tsv", "\t", "\tother ")
+    for model in ("teacher:st", "all"):
+        refused = call("rank", "runs/x", "--model", model)
+        assert_refused(refused, 3, "features.text is not what the teachers of runs/x were trained on")
+    assert not Path("runs/x/rank").exists()
+    assert call("rank", "runs/x").code == 0
+
+
+def test_a_header_where_there_is_none_is_named(workshop: Path, call):
+    path = Path("tiny/text.tsv")
+    path.write_text("entity\ttext\n" + path.read_text())
+    reply = call("check", "tiny.toml")
+    assert_refused(reply, 3, 'text.tsv:1: unknown entity "entity". Is it a header? These files have none.')
 
 
 def test_a_run_whose_data_set_is_gone_lists_the_places(workshop: Path, call):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from dsomgnn.data.pickles import features_advice, is_pickle
+from dsomgnn.data.pickles import features_advice, holds_pickle, is_pickle
 from dsomgnn.errors import DataError
 
 ARRAY_SUFFIXES = (".npy", ".safetensors", ".pt", ".pth", ".parquet")
@@ -36,6 +36,8 @@ def read_array(path: Path) -> Array:
     except DataError:
         raise
     except Exception as error:  # every reader has its own kinds
+        if holds_pickle(path):
+            raise DataError(features_advice(path)) from None
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise DataError(f"{path}: cannot be read as a plain {path.suffix} array: {reason}") from None
     return Array(path, _plain(path, rows), ids)

@@ -15,6 +15,8 @@ from pyarrow import csv
 
 from dsomgnn.errors import DataError, nearest, reason
 
+HEADERS = ("entity", "id", "identifier", "name", "head", "subject")
+
 
 def find_file(folder: Path, name: str) -> Path | None:
     """`folder/name`, or its `.gz`, or None."""
@@ -114,4 +116,6 @@ def _refuse_unknown(
     if len(missing):
         word = str(column[missing[0]])
         more = f" ({len(missing)} such rows)" if len(missing) > 1 else ""
-        raise DataError(f'{path}:{missing[0] + 1}: unknown {what} "{word}"{more}.{nearest(word, known)}')
+        header = missing[0] == 0 and len(missing) == 1 and word.lower() in HEADERS
+        hint = " Is it a header? These files have none." if header else nearest(word, known)
+        raise DataError(f'{path}:{missing[0] + 1}: unknown {what} "{word}"{more}.{hint}')

@@ -90,6 +90,7 @@ def _write(model: Loaded, folder: Path) -> None:
     tables = {"entity": model.scorer.entities, "relation": model.scorer.relations}
     plain = {name: table.cpu().contiguous() for name, table in tables.items()}
     save_file(plain, folder / MODEL, metadata={"format": FORMAT, "score": model.recipe.student.score})
+    (folder / MODEL).chmod(0o644)  # safetensors lets the owner alone read it
     for name in IDS.values():
         shutil.copyfile(model.run.path / name, folder / name)
     config = _config(model) | {"sha256": {name: digest(folder / name) for name in (MODEL, *IDS.values())}}

@@ -277,7 +277,7 @@ def test_reduction_keeps_all_of_rows_that_lie_in_a_plane():
         (ROWS.astype(str), None, r"expected numbers"),
         (ROWS.astype(complex), None, r"expected numbers"),
         (ROWS.astype(np.float64) * 1e200, None, r"row 0 holds NaN or infinity"),
-        (ROWS.astype(object), None, r"cannot be read as a plain \.npy array"),
+        (ROWS.astype(object), None, r"a pickle can run any code(.|\n)*numpy\.load\(\"x\.npy\", allow_pickle=True\)"),
     ],
     ids=[
         "few",
@@ -327,7 +327,7 @@ def test_nothing_is_unpickled(tmp_path, source):
         torch.save({"x": bomb}, tmp_path / source)
     else:
         np.save(tmp_path / source, np.array([[bomb]], dtype=object), allow_pickle=True)
-    with pytest.raises(DataError, match="cannot be read as a plain"):
+    with pytest.raises(DataError, match="a pickle can run any code"):
         load(tmp_path, source)
     assert not bomb.path.exists()
 

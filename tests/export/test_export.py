@@ -107,6 +107,10 @@ def test_ids_names_kinds_and_temperature_go_along(named: Path, tmp_path: Path):
     assert config["made_by"]["recipe_sha256"] == record["recipe_sha256"]
 
 
+def test_all_of_it_may_be_read_by_all_who_may_read_the_folder(exported: Path):
+    assert {path.stat().st_mode & 0o444 for path in exported.iterdir()} == {0o444}
+
+
 def test_it_is_checked_by_its_own_examples_and_against_the_run(run: Path, exported: Path, call):
     assert dsomgnn.check_export(exported)["largest_difference"] < 1e-6
     found = dsomgnn.check_export(exported, run)
