@@ -13,9 +13,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
+from dsomgnn.data.arrays import ID_COLUMNS
 from dsomgnn.errors import DataError, nearest, reason
 
-HEADERS = ("entity", "id", "identifier", "name", "head", "subject")
+HEADERS = (*ID_COLUMNS, "head", "subject")
 
 
 def find_file(folder: Path, name: str) -> Path | None:

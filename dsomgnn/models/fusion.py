@@ -55,9 +55,8 @@ class Fusion(nn.Module):
         self.table: nn.Parameter | None = None
         if structure:
             self.table = nn.Parameter(init * torch.randn(len(structured), rank * parts) * structured[:, None])
-        self.project = nn.ModuleDict()
-        if structure:
             self._there(STRUCTURE, structured)
+        self.project = nn.ModuleDict()
         for name, feature in features.items():
             self._there(name, feature.present)
             self.register_buffer(f"values_{name}", feature.values, persistent=False)
