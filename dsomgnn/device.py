@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from dsomgnn.errors import RecipeError
-from dsomgnn.processor import keep_memory
+from dsomgnn.processor import float32_precision, keep_memory
 
 
 def pick_device(name: str) -> torch.device:
@@ -33,8 +33,7 @@ def prepare_torch(device: torch.device, threads: int, sampled: bool) -> None:
         torch.set_num_threads(threads)
     if not sampled:
         keep_memory()
-    # fp32 products through oneDNN: faster on CPUs, and TF32 on GPUs
-    torch.set_float32_matmul_precision("medium" if device.type == "cpu" else "high")
+    torch.set_float32_matmul_precision(float32_precision() if device.type == "cpu" else "high")  # "high": TF32
     if device.type == "cpu":  # gradients of x[index] are else added up by threads in any order
         torch.set_deterministic_debug_mode("warn")  # as use_deterministic_algorithms, without 2.5 s of imports
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

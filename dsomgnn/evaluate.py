@@ -8,7 +8,7 @@ from torch import Tensor
 from dsomgnn.build import Job
 from dsomgnn.distill.ensemble import Ensemble
 from dsomgnn.distill.teachers import FrozenTeacher
-from dsomgnn.processor import fast_dtype
+from dsomgnn.processor import FULL, fast_dtype, float32_precision, products
 from dsomgnn.rank.counting import Counter, Dense, Pruned
 from dsomgnn.rank.ranks import Ranks, rank_triples
 
@@ -26,5 +26,6 @@ def rank_these(job: Job, model: FrozenTeacher | Ensemble, triples: Tensor) -> Ra
     if job.device.type == "cpu" and isinstance(model, FrozenTeacher):
         counter = Pruned(model.vectors, model.entities, fast_dtype(), budget)
     else:
-        counter = Dense(lambda queries: model.logits(queries.to(job.device)), budget)
+        exactly = products(FULL if job.device.type == "cuda" else float32_precision())  # a GPU trains in TF32
+        counter = Dense(exactly(lambda queries: model.logits(queries.to(job.device))), budget)
     return rank_triples(counter, triples, job.known, data.num_entities, data.num_relations)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import ctypes
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 
 import torch
 
 ROWS, WIDTH, COLUMNS, ROUNDS = 128, 256, 4096, 3
+FULL, ONEDNN = "highest", "medium"  # torch's names for how exact float32 products on the CPU have to be
 TRIM_THRESHOLD, TOP_PAD, MMAP_MAX, ARENA_MAX = -1, -2, -4, -8  # of glibc's mallopt
 
 
@@ -28,6 +31,34 @@ def _seconds(dtype: torch.dtype) -> float:
         torch.mm(query, candidates.T, out=out)
         rounds.append(time.perf_counter() - started)
     return min(rounds)
+
+
+@cache
+def float32_precision() -> str:
+    """How exact torch shall be asked to multiply float32 on the CPU, so that it is exact, and fast where it can be.
+
+    "medium" has oneDNN multiply, which is faster on many processors; where these have tiles for bfloat16 (AMX), it
+    multiplies in bfloat16 and says nothing. Told by the error alone: by the clock it might be another one each time.
+    """
+    source = torch.Generator().manual_seed(0)
+    one, other = (torch.randn(n, WIDTH, generator=source) for n in (ROWS, ROWS))
+    exact = one.double() @ other.double().T
+    error = {}
+    for name in (FULL, ONEDNN):
+        with products(name):
+            error[name] = float((one @ other.T - exact).abs().max())
+    return ONEDNN if error[ONEDNN] <= 4 * error[FULL] else FULL
+
+
+@contextmanager
+def products(precision: str = FULL) -> Iterator[None]:
+    """For a while, float32 products as exact as this."""
+    before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(precision)
+    try:
+        yield
+    finally:
+        torch.set_float32_matmul_precision(before)
 
 
 @cache

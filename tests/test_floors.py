@@ -15,9 +15,9 @@ import dsomgnn
 from dsomgnn import errors
 
 FLOORS = [
-    "errors _dgl",
+    "errors _dgl processor",
     "counter output page places toml_lines allowed settings recipe registry data",
-    "layer processor threads device pool sampling neighbourhood batches",
+    "layer threads device pool sampling neighbourhood batches",
     "models",
     "distill rank",
     "run build optimise progress choices phase contract record trackers",

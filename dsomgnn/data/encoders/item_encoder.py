@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,6 +13,7 @@ import torch
 
 from dsomgnn.data.encoders.cache import Cache
 from dsomgnn.errors import DataError
+from dsomgnn.processor import products
 
 SHARD = 256  # items that are encoded, then kept, at a time
 
@@ -106,22 +106,12 @@ def _rows(
             problems[key] = str(error) or type(error).__name__
     if not inputs:
         return {}
-    with _exact_products(), torch.inference_mode(), np.errstate(over="ignore"):
+    # in full float32: rows in the cache shall not depend on how fast the products of a run are set to be
+    with products(), torch.inference_mode(), np.errstate(over="ignore"):
         rows = network.run(list(inputs.values())).astype(np.float16)
     if not np.isfinite(rows).all():
         raise DataError(f"{name}: gives NaN, or numbers beyond float16")
     return dict(zip(inputs, rows, strict=True))
-
-
-@contextmanager
-def _exact_products() -> Iterator[None]:
-    """Full float32: rows in the cache shall not depend on how fast the products of a run are set to be."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision("highest")
-    try:
-        yield
-    finally:
-        torch.set_float32_matmul_precision(before)
 
 
 def _content(item: Item) -> bytes:
