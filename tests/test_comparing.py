@@ -140,6 +140,17 @@ def test_a_difference_beyond_chance_over_triples_may_be_noise_over_seeds(files: 
     assert "is noise over 2 pairs of seeds" in found["verdict"]
 
 
+@pytest.mark.parametrize(("triples", "word"), [(1, "too few"), (5, "too few"), (6, "better")])
+def test_a_handful_of_triples_proves_nothing_even_where_all_agree(files: Path, triples, word):
+    """Drawn with replacement, one triple is always itself: its interval has no width."""
+    for name, ranks in (("one.tsv", [2, 4]), ("other.tsv", [1, 4])):
+        ranks_file(name, ranks, QUERIES[: 2 * triples])
+    found = compare_runs(["one.tsv", "other.tsv"], resamples=300)["comparisons"][0]
+    assert found["slices"]["all"]["mrr"]["verdict"] == word
+    few = f"+0.2500 MRR: {triples} triples ranked otherwise are too few to tell from chance."
+    assert found["verdict"].endswith(few) == (word == "too few")
+
+
 def test_slices_of_a_rank_file_are_compared_one_by_one(files: Path):
     columns = {
         name: [query[place] for query in QUERIES] for place, name in enumerate(("head", "relation", "tail", "side"))

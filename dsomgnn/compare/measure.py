@@ -62,16 +62,20 @@ def _compared(
     return found
 
 
-SAME, NOISE, OVER_SEEDS = "the same", "noise", "noise over seeds"
+SAME, NOISE, OVER_SEEDS, FEW = "the same", "noise", "noise over seeds", "too few"
+LEAST = 6  # triples ranked otherwise: fewer, even if all agree, are no surprise to a sign test (2 * 0.5**5 > 0.05)
 
 
 def word(difference: Difference, seeds: Spread | None) -> str:
-    if not difference.better + difference.worse:
+    told_apart = difference.better + difference.worse
+    if not told_apart:
         return SAME
     if difference.noise:
         return NOISE
     if seeds is not None and seeds.noise:
         return OVER_SEEDS
+    if told_apart < LEAST:
+        return FEW
     return "better" if difference.difference > 0 else "worse"
 
 
@@ -87,6 +91,8 @@ def verdict(other: str, baseline: str, found: Mapping[str, Any]) -> str:
         return f"{told} is noise: the 95 % {over_triples} holds 0."
     if found["verdict"] == OVER_SEEDS:
         return f"{told} is noise {of_seeds}: 95 % interval {_span(seeds)}, though the {over_triples} does not hold 0."
+    if found["verdict"] == FEW:
+        return f"{told}: {found['better'] + found['worse']} triples ranked otherwise are too few to tell from chance."
     if seeds is None:
         return f"{told}, {found['verdict']}: 95 % {over_triples}. Another seed may move it: give several runs of each."
     return f"{told}, {found['verdict']}: 95 % {over_triples}, {of_seeds} {_span(seeds)}."

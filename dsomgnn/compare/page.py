@@ -7,6 +7,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from dsomgnn.compare.measure import LEAST
 from dsomgnn.compare.words import COLUMNS, METRICS, by_chance, figure, heading, row
 from dsomgnn.page import details, page, paragraph, section, table
 
@@ -20,7 +21,8 @@ def comparison_page(result: Mapping[str, Any]) -> str:
         f"Paired bootstrap over triples, {result['resamples']:,} resamples, seed {result['seed']}: a triple is drawn "
         "with both its queries, for both models at once. The sign test counts the triples on which each is better. "
         "A difference is called noise where its 95 % interval holds 0, and noise over seeds where that of Student's t "
-        f"over runs with several seeds does. {by_chance(result)}"
+        f"over runs with several seeds does; fewer than {LEAST} triples ranked otherwise are too few, whatever the "
+        f"interval says. {by_chance(result)}"
     )
     title = f"{', '.join(names[1:])} against {names[0]}"
     comparisons = [comparison_section(comparison) for comparison in result["comparisons"]]
