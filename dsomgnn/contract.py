@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dsomgnn.errors import PluginError
 from dsomgnn.layer import Layer
-from dsomgnn.registry import make_encoder
+from dsomgnn.registry import make_encoder, own_code
 
 RELATIONS, NODES, WIDTH = 6, 12, 8
 
@@ -53,10 +53,8 @@ def tiny_layers(num_layers: int) -> list[Layer]:
 
 
 def _forward(spec: str, encoder: torch.nn.Module, layers: list[Layer], x: Tensor) -> Any:
-    try:
+    with own_code(encoder, f"encoder {spec}: forward"):
         return encoder(layers, x)
-    except Exception as error:
-        raise PluginError(f"encoder {spec}: forward fails: {type(error).__name__}: {error}") from error
 
 
 def _shape(spec: str, out: Any, seeds: int) -> str | None:

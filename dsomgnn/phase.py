@@ -6,6 +6,7 @@ seed is the whole random state, and checkpoints are taken between epochs.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
@@ -14,7 +15,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from dsomgnn.distill.agent import Agent
-from dsomgnn.errors import CheckpointError
+from dsomgnn.errors import CheckpointError, RecipeError
 from dsomgnn.optimise import Optimisers, load_optimiser, optimiser_state, scoped
 from dsomgnn.progress import Progress
 from dsomgnn.run import CHECKPOINT, Run, load_into
@@ -85,6 +86,7 @@ def _epoch(phase: Phase, run: Run, seed: int, standing: Standing, best: States, 
     seed_all(seed, phase.number, epoch)
     phase.model.train()
     event = phase.run_epoch(epoch)
+    _refuse_divergence(phase, epoch, event)
     if epoch % settings.validate_every == 0 or epoch == settings.epochs:
         phase.model.eval()
         event["valid_mrr"] = phase.validate()
@@ -95,6 +97,16 @@ def _epoch(phase: Phase, run: Run, seed: int, standing: Standing, best: States, 
     run.log({"event": "epoch", "phase": phase.name, "epoch": epoch, **event})
     progress.epoch(epoch, event | ({"best": standing.best_mrr} if standing.best_epoch else {}))
     return best
+
+
+def _refuse_divergence(phase: Phase, epoch: int, event: dict[str, Any]) -> None:
+    loss = event.get("fit", event.get("loss", 0.0))  # a student's `loss` leaves out what is not measured: NaN
+    if not math.isfinite(loss):
+        section = phase.name if phase.name == "student" else f"teachers.{phase.name}"
+        raise RecipeError(
+            f"{phase.name} diverged: its loss is {loss} in epoch {epoch}. Try a lower lr (or lr_dense) in [{section}]: "
+            f"lr is {phase.settings.lr:g}"
+        )
 
 
 def _stale(standing: Standing, phase: Phase) -> bool:

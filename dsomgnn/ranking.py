@@ -18,7 +18,6 @@ from dsomgnn.models.model import Model
 from dsomgnn.rank.metrics import summary
 from dsomgnn.rank.ranks import Ranks
 from dsomgnn.rank.slices import unseen_slices
-from dsomgnn.recipe import load_recipe
 from dsomgnn.run import Run, load_into
 from dsomgnn.settings import Recipe
 
@@ -90,7 +89,7 @@ def open_ranking(
     """A run that is to be ranked, by the models of these names. Raises CheckpointError, DataError, RecipeError."""
     run = Run.open(Path(run_path))
     record = run.record()
-    recipe = load_recipe(run.path / "recipe.toml")
+    recipe = run.recipe()
     _require_finished(run, record, recipe, names)
     drop = dict(drop or {})
     _refuse_unknown(drop, recipe)
@@ -122,7 +121,7 @@ def model_names(run_path: str | Path, model: str) -> list[str]:
     """The models of a run that the word means: one of them, or all. Raises CheckpointError, RecipeError."""
     run = Run.open(Path(run_path))
     run.record()
-    pool = load_recipe(run.path / "recipe.toml").pool
+    pool = run.recipe().pool
     known = [STUDENT, *(f"teacher:{name}" for name in pool), *([ENSEMBLE] if len(pool) > 1 else [])]
     if model == "all":
         return known
@@ -150,7 +149,7 @@ def _refuse_unknown(drop: Mapping[str, float], recipe: Recipe) -> None:
 def open_job(run: Run, record: dict[str, Any], with_features: bool) -> Job:
     """The job of a run, over the very data it was trained on."""
     recorded = Path(record["data"]["folder"])
-    recipe = load_recipe(run.path / "recipe.toml")
+    recipe = run.recipe()
     job = build(recipe, run.path, recorded if recorded.is_dir() else None, with_features)
     if job.dataset.sha256 != record["data"]["sha256"]:
         raise DataError(f"{job.dataset.folder}: not the data that {run.path} was trained on (sha256 differs)")

@@ -9,11 +9,15 @@ import importlib
 import importlib.util
 import inspect
 import sys
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
 from dsomgnn.errors import PluginError, nearest
+from dsomgnn.places import PACKAGE
 
 GROUP = "dsomgnn.encoders"
 SHIPPED = {
@@ -41,6 +45,19 @@ def load_class(spec: str, folder: Path, kind: str = "encoder") -> type:
         classes = [n for n, c in vars(module).items() if inspect.isclass(c) and c.__module__ == module.__name__]
         raise PluginError(f'{file or module_name}: no class "{class_name}".{nearest(class_name, classes)}')
     return found
+
+
+@contextmanager
+def own_code(plugin: object, what: str) -> Iterator[None]:
+    """What goes wrong in the class of `plugin`, which is not ours, is a PluginError that names its line."""
+    try:
+        yield
+    except Exception as error:
+        file = getattr(sys.modules.get(type(plugin).__module__), "__file__", None) or ""
+        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+        if not lines or Path(file).is_relative_to(PACKAGE):
+            raise
+        raise PluginError(f"{file}:{lines[-1]}: {what} fails: {type(error).__name__}: {error}") from error
 
 
 def _registered(name: str) -> str:

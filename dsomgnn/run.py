@@ -24,7 +24,8 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from dsomgnn.data.triples import Dataset, Vocabulary
-from dsomgnn.errors import CheckpointError, nearest, reason
+from dsomgnn.errors import CheckpointError, RecipeError, nearest, reason
+from dsomgnn.recipe import load_recipe
 from dsomgnn.settings import Recipe
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -84,6 +85,15 @@ class Run:
             what = f"record.json lacks {', '.join(missing)}" if missing else "recipe.toml is missing"
             raise CheckpointError(f"{self.path}: not a run of this version of dsomgnn ({what})")
         return record
+
+    def recipe(self) -> Recipe:
+        """The resolved recipe. Raises CheckpointError where it was spoilt."""
+        try:
+            return load_recipe(self.path / "recipe.toml")
+        except RecipeError as error:
+            raise CheckpointError(
+                f"{error}\nThe recipe of a run stays as it is; train anew for other settings"
+            ) from None
 
     def write_recipe(
         self, recipe: Recipe, plugins: Mapping[str, Path], file: str = "recipe.toml", head: str = ""

@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 from dsomgnn.compare.rank_file import Ranked, is_rank_file, metadata, ranked, read_ranks, read_table
 from dsomgnn.errors import DataError, RecipeError
 from dsomgnn.ranking import STUDENT, model_names, open_ranking
-from dsomgnn.recipe import load_recipe
 from dsomgnn.report.folder import RANKS, report_folder
 from dsomgnn.report.measure import slices_of
 from dsomgnn.report.parquet import ranks_file
@@ -117,7 +116,7 @@ def _read(path: Path, split: str, model: str | None) -> Ranked:
 def _read_run(path: Path, split: str, model: str | None) -> Ranked:
     """A run's ranks, from its ranks.parquet where that holds them, else made now."""
     run, model = Run.open(path), model or STUDENT
-    record, recipe = run.record(), load_recipe(path / "recipe.toml")
+    record, recipe = run.record(), run.recipe()
     model_names(path, model)
     table = _ranks_there(report_folder(path, split) / RANKS, model, recipe) or _rank_now(path, split, model)
     found = ranked(str(path), table, split, model)

@@ -12,6 +12,7 @@ from dsomgnn.models.cross_entropy import fused_cross_entropy
 from dsomgnn.models.fusion import Blocks, Gate, Sum
 from dsomgnn.models.score import ScoreFunction, n3
 from dsomgnn.pool import EVERYONE, Pool
+from dsomgnn.registry import own_code
 from dsomgnn.sampling import BlockSampler
 
 
@@ -85,7 +86,9 @@ class Model(nn.Module):
         seeds, back = head.unique(return_inverse=True)
         sampler = self.sampler.full if every else self.sampler
         layers = [layer.to(head.device) for layer in sampler.layers(seeds.cpu(), own)]
-        return self.encoder(layers, vectors(layers[0].nodes))[back]
+        x = vectors(layers[0].nodes)
+        with own_code(self.encoder, f"forward of {type(self.encoder).__name__}"):
+            return self.encoder(layers, x)[back]
 
     def loss(self, batch: Batch, weight: float, dtype: torch.dtype | None = None, pool: Pool = EVERYONE) -> Tensor:
         """Cross entropy over the pool plus N3 with `weight`, both means over the batch's triples.

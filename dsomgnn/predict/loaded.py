@@ -18,7 +18,6 @@ from dsomgnn.predict.best import Scorer, all_scores, scores_of, top
 from dsomgnn.predict.facts import NAMES, Facts, load_facts
 from dsomgnn.predict.finder import PLURALS, Finder
 from dsomgnn.predict.student import Student, read_student
-from dsomgnn.recipe import load_recipe
 from dsomgnn.run import Run
 from dsomgnn.settings import Recipe
 
@@ -164,7 +163,7 @@ def load(run: str | Path, model: str = "student") -> Loaded:
     Raises CheckpointError where the run is not finished or damaged, RecipeError for an unknown model.
     """
     folder = Run.open(Path(run))
-    record, recipe = folder.record(), load_recipe(folder.path / "recipe.toml")
+    record, recipe = folder.record(), folder.recipe()
     known = ["student", *(f"teacher:{name}" for name in recipe.pool)]
     if model not in known:
         raise RecipeError(f"--model {model}: this run has no such model.{nearest(model, known)}")

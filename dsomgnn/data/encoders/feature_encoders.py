@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
@@ -13,7 +14,7 @@ from dsomgnn.data.encoders.cache import Cache
 from dsomgnn.data.features import Feature, placed, unit_rows
 from dsomgnn.data.tables import positions, read_rows, require_file
 from dsomgnn.data.triples import Vocabulary
-from dsomgnn.errors import DataError
+from dsomgnn.errors import DataError, DataWarning
 
 LOG_SPREAD = 100.0  # an attribute whose largest size is this many times its median is read on a log scale
 
@@ -34,7 +35,15 @@ def text_feature(name: str, folder: Path, source: str, dim: int, entities: Vocab
         except ValueError as error:  # no text, or nothing but stop words
             raise DataError(f"{folder / source}: no words to tell entities apart ({error})") from None
         cache.write({key: flat})
-    return placed(name, flat.reshape(len(texts), -1), entity, len(entities))
+    rows = flat.reshape(len(texts), -1)
+    if lost := int((~rows.any(1)).sum()):
+        warnings.warn(
+            f"{folder / source}: {lost:,} of {len(texts):,} texts have no word that another text has too: they tell "
+            "nothing, and count as missing",
+            DataWarning,
+            stacklevel=2,
+        )
+    return placed(name, rows, entity, len(entities))
 
 
 def _word_vectors(texts: Sequence[str], dim: int, seed: int) -> np.ndarray:

@@ -11,7 +11,7 @@ import torch
 from dsomgnn.data.encoders import feature_encoders
 from dsomgnn.data.encoders.feature_encoders import numeric_feature, text_feature
 from dsomgnn.data.triples import Vocabulary
-from dsomgnn.errors import DataError
+from dsomgnn.errors import DataError, DataWarning
 
 ENTITIES = Vocabulary(("a", "b/x", "c", "d"), ("a", "b", "c", "d"))
 TEXT = "a\tred wine from France\nc\twhite wine from Spain\nb/x\tgreen tea\nd\t \n"
@@ -40,7 +40,8 @@ def test_texts_that_share_words_are_nearer(tmp_path):
 
 
 def test_a_text_without_a_known_word_is_absent(tmp_path):
-    feature = texts(tmp_path, TEXT.replace("d\t ", "d\t? !"))
+    with pytest.warns(DataWarning, match=r"text\.tsv: 1 of 4 texts have no word"):
+        feature = texts(tmp_path, TEXT.replace("d\t ", "d\t? !"))
     assert feature.present.tolist() == feature.values.any(1).tolist()
 
 
@@ -59,6 +60,16 @@ def test_the_same_texts_come_from_the_cache_bit_for_bit_and_others_do_not(tmp_pa
     texts(tmp_path, TEXT.replace("tea", "coffee"))
     texts(tmp_path, dim=1)
     assert len(made) == 3
+
+
+def test_texts_without_a_word_that_another_has_are_told_and_count_as_missing(tmp_path):
+    """Once there are fifty texts, a word is kept where two have it."""
+    ids = tuple(map(str, range(60)))
+    rows = [f"{n}\tred wine\n" for n in ids[:-1]]
+    (tmp_path / "text.tsv").write_text("".join(rows) + "59\tquartz\n")
+    with pytest.warns(DataWarning, match=r"text\.tsv: 1 of 60 texts have no word that another text has too"):
+        feature = text_feature("text", tmp_path, "text.tsv", 2, Vocabulary(ids, ids), 0)
+    assert torch.nonzero(~feature.present).tolist() == [[59]]
 
 
 def test_texts_without_any_word_are_refused(tmp_path):
