@@ -25,10 +25,11 @@ from dsomgnn.optimise import Optimisers
 from dsomgnn.phase import Phase, Standing, train
 from dsomgnn.progress import Progress
 from dsomgnn.rank.metrics import mrr
-from dsomgnn.record import LACKING, finished_record, same_teachers, start_record, teacher_key
+from dsomgnn.record import finished_record, start_record
 from dsomgnn.run import CHECKPOINT, Run, load_into
 from dsomgnn.settings import Training
 from dsomgnn.steps import plain_step, taught_step
+from dsomgnn.taken import others_told, same_teachers, teacher_key
 from dsomgnn.trackers import tracked, tracker_class
 
 LEAST_USE = 0.001  # of validation MRR: what a modality gives less than this is hardly used
@@ -71,6 +72,7 @@ def _begin(job: Job, run: Run, progress: Progress, teachers_of: Sequence[Run] = 
             )
         return record
     taken = same_teachers(job, teachers_of)
+    others = others_told(job, teachers_of, taken) if taken else ""
     run.make()
     run.write_recipe(job.recipe, plugins(job.recipe, job.folder))
     run.write_ids(job.dataset)
@@ -78,8 +80,8 @@ def _begin(job: Job, run: Run, progress: Progress, teachers_of: Sequence[Run] = 
         run.copy(other, f"teachers/{name}.safetensors")
     record = start_record(job, {name: _taken_phase(other, name) for name, other in taken.items()})
     run.write_json("record.json", record)
-    if others := [name for name in job.recipe.pool if taken and name not in taken]:
-        progress.say(f"taken over: {', '.join(taken)}. Trained here, as {LACKING}: {', '.join(others)}", "yellow")
+    if others:
+        progress.say(f"taken over: {', '.join(taken)}. Trained here: {others}", "yellow")
     for warning in record["data"]["warnings"]:
         progress.say(f"warning: {warning}", "yellow")
     return record

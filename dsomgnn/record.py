@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import importlib.metadata
 import platform
 import subprocess
-from collections.abc import Sequence
 from datetime import datetime, timezone
 from typing import Any
 
@@ -17,16 +15,8 @@ from dsomgnn.build import Job
 from dsomgnn.data.audit.audit import audit
 from dsomgnn.data.audit.coverage import entity_texts
 from dsomgnn.data.audit.verdict import warnings
-from dsomgnn.errors import RecipeError
 from dsomgnn.places import PACKAGE
-from dsomgnn.registry import plugin_file
-from dsomgnn.run import Run
-
-# of a teacher that another run does not have as `teacher_key` asks for it
-LACKING = (
-    "missing there, unfinished or made with other settings, features, seed, place among the teachers, reserve, "
-    "selection or data"
-)
+from dsomgnn.taken import teacher_key
 
 
 def versions() -> dict[str, str]:
@@ -63,39 +53,6 @@ def modalities_used(job: Job) -> dict[str, Any]:
         }
         for name, feature in job.mkg.features.items()
     }
-
-
-def teacher_key(job: Job, name: str) -> str:
-    """One digest over all that a teacher depends on: its settings and features, what it sees and is selected on."""
-    recipe, teacher = job.recipe, job.recipe.teachers[name]
-    features = [job.mkg.features[modality].sha256 for modality in teacher.modalities]
-    file = plugin_file(teacher.encoder, job.folder)
-    code = hashlib.sha256(file.read_bytes()).hexdigest() if file else ""
-    place = list(recipe.teachers).index(name)
-    settings = teacher.model_copy(update={"encoder": teacher.encoder.rpartition("/")[2]}).model_dump_json()
-    parts = [__version__, settings, *features, code, recipe.seed, place, recipe.reserve, job.dataset.sha256]
-    parts += [recipe.rank.valid] if recipe.rank.valid else []
-    return hashlib.sha256("\n".join(map(str, parts)).encode()).hexdigest()
-
-
-def same_teachers(job: Job, others: Sequence[Run]) -> dict[str, Run]:
-    """Of each teacher that would come out the same here the first run that has it. Raises RecipeError where none is."""
-    records = [(run, run.record()) for run in others]
-    found = {}
-    for name in job.recipe.pool:
-        key = teacher_key(job, name)
-        having = [run for run, r in records if r["teachers"].get(name) == key and _holds(run, r, name)]
-        if having:
-            found[name] = having[0]
-    if others and job.recipe.pool and not found:
-        raise RecipeError(
-            f"--teachers {', '.join(str(run.path) for run in others)}: every teacher of the recipe is {LACKING}"
-        )
-    return found
-
-
-def _holds(run: Run, record: dict[str, Any], name: str) -> bool:
-    return name in record["phases"] and (run.path / f"teachers/{name}.safetensors").exists()
 
 
 def _of(job: Job) -> str:

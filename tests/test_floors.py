@@ -20,7 +20,7 @@ FLOORS = [
     "layer threads device pool sampling neighbourhood batches",
     "models",
     "distill rank",
-    "run build optimise progress choices phase contract record trackers",
+    "run build optimise progress choices phase contract taken record trackers",
     "evaluate chosen steps",
     "fit ranking check",
     "predict",
