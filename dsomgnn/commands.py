@@ -43,7 +43,6 @@ def _fit(job: Job, run: Run, work: Callable[[Progress], dict[str, Any]]) -> None
     try:
         record = work(progress)
     except KeyboardInterrupt:
-        progress.stop()
         begun = (run.path / "record.json").exists()
         on = f"saved to its last whole epoch. Go on: dsomgnn fit --resume {run.path}" if begun else "nothing was begun"
         progress.say(f"\nstopped; {on}", "yellow")

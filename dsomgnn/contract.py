@@ -11,7 +11,7 @@ from torch import Tensor
 
 from dsomgnn.errors import PluginError
 from dsomgnn.layer import Layer
-from dsomgnn.registry import make_encoder, own_code
+from dsomgnn.registry import make_encoder, own_line
 
 RELATIONS, NODES, WIDTH = 6, 12, 8
 
@@ -53,8 +53,11 @@ def tiny_layers(num_layers: int) -> list[Layer]:
 
 
 def _forward(spec: str, encoder: torch.nn.Module, layers: list[Layer], x: Tensor) -> Any:
-    with own_code(encoder, f"encoder {spec}: forward"):
+    try:
         return encoder(layers, x)
+    except Exception as error:
+        line, kind = own_line(encoder, error), type(error).__name__
+        raise PluginError(f"{line}encoder {spec}: forward fails: {kind}: {error}") from error
 
 
 def _shape(spec: str, out: Any, seeds: int) -> str | None:

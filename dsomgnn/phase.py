@@ -18,6 +18,7 @@ from dsomgnn.distill.agent import Agent
 from dsomgnn.errors import CheckpointError, RecipeError
 from dsomgnn.optimise import Optimisers, load_optimiser, optimiser_state, scoped
 from dsomgnn.progress import Progress
+from dsomgnn.rank.counting import NotFiniteError
 from dsomgnn.run import CHECKPOINT, Run, load_into
 from dsomgnn.sampling import seed_all
 from dsomgnn.settings import Training
@@ -76,7 +77,8 @@ def train(phase: Phase, run: Run, seed: int, progress: Progress) -> tuple[States
         if unsaved is not None:
             run.write_tensors(CHECKPOINT, *unsaved)
         raise
-    progress.stop()
+    finally:
+        progress.stop()
     return best, standing
 
 
@@ -86,10 +88,15 @@ def _epoch(phase: Phase, run: Run, seed: int, standing: Standing, best: States, 
     seed_all(seed, phase.number, epoch)
     phase.model.train()
     event = phase.run_epoch(epoch)
-    _refuse_divergence(phase, epoch, event)
+    loss = event.get("fit", event.get("loss", 0.0))  # a student's `loss` leaves out what is not measured: NaN
+    if not math.isfinite(loss):
+        raise _diverged(phase, f"its loss is {loss}", epoch)
     if epoch % settings.validate_every == 0 or epoch == settings.epochs:
         phase.model.eval()
-        event["valid_mrr"] = phase.validate()
+        try:
+            event["valid_mrr"] = phase.validate()
+        except NotFiniteError:
+            raise _diverged(phase, "a score is NaN or infinite", epoch) from None
         if event["valid_mrr"] > standing.best_mrr:
             standing.best_mrr, standing.best_epoch, best = event["valid_mrr"], epoch, _copy(phase)
     standing.epoch = epoch
@@ -99,14 +106,12 @@ def _epoch(phase: Phase, run: Run, seed: int, standing: Standing, best: States, 
     return best
 
 
-def _refuse_divergence(phase: Phase, epoch: int, event: dict[str, Any]) -> None:
-    loss = event.get("fit", event.get("loss", 0.0))  # a student's `loss` leaves out what is not measured: NaN
-    if not math.isfinite(loss):
-        section = phase.name if phase.name == "student" else f"teachers.{phase.name}"
-        raise RecipeError(
-            f"{phase.name} diverged: its loss is {loss} in epoch {epoch}. Try a lower lr (or lr_dense) in [{section}]: "
-            f"lr is {phase.settings.lr:g}"
-        )
+def _diverged(phase: Phase, how: str, epoch: int) -> RecipeError:
+    section = phase.name if phase.name == "student" else f"teachers.{phase.name}"
+    return RecipeError(
+        f"{phase.name} diverged: {how} in epoch {epoch}. Try a lower lr (or lr_dense) in [{section}]: lr is "
+        f"{phase.settings.lr:g}"
+    )
 
 
 def _stale(standing: Standing, phase: Phase) -> bool:

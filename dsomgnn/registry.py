@@ -17,9 +17,9 @@ from pathlib import Path
 from typing import Any
 
 from dsomgnn.errors import PluginError, nearest
-from dsomgnn.places import PACKAGE
 
 GROUP = "dsomgnn.encoders"
+NOT_OWN = ("dsomgnn", "torch", "builtins")
 SHIPPED = {
     "lookup": "dsomgnn.models.encoders:Lookup",
     "compgcn": "dsomgnn.models.encoders:CompGCN",
@@ -53,11 +53,17 @@ def own_code(plugin: object, what: str) -> Iterator[None]:
     try:
         yield
     except Exception as error:
-        file = getattr(sys.modules.get(type(plugin).__module__), "__file__", None) or ""
-        lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
-        if not lines or Path(file).is_relative_to(PACKAGE):
+        if not (line := own_line(plugin, error)):
             raise
-        raise PluginError(f"{file}:{lines[-1]}: {what} fails: {type(error).__name__}: {error}") from error
+        raise PluginError(f"{line}{what} fails: {type(error).__name__}: {error}") from error
+
+
+def own_line(plugin: object, error: Exception) -> str:
+    """ "file:line: " where the error came up in the code of a class that is not ours, or of what it derives from."""
+    modules = [cls.__module__ for cls in type(plugin).__mro__ if cls.__module__.partition(".")[0] not in NOT_OWN]
+    files = [getattr(sys.modules.get(module), "__file__", None) for module in modules]
+    lines = [f for f in traceback.extract_tb(error.__traceback__) if f.filename in files]
+    return f"{lines[-1].filename}:{lines[-1].lineno}: " if lines else ""
 
 
 def _registered(name: str) -> str:

@@ -92,7 +92,7 @@ class Run:
             return load_recipe(self.path / "recipe.toml")
         except RecipeError as error:
             raise CheckpointError(
-                f"{error}\nThe recipe of a run stays as it is; train anew for other settings"
+                f"{error}\nWas it edited, or written by another version of dsomgnn? A run needs it as it was"
             ) from None
 
     def write_recipe(

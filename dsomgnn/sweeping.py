@@ -25,13 +25,13 @@ from dsomgnn.fit import fit, fit_teachers
 from dsomgnn.output import new_table, show
 from dsomgnn.progress import Progress
 from dsomgnn.recipe import load_recipe
-from dsomgnn.record import teacher_key
 from dsomgnn.report.curves import Curves, read_curves
 from dsomgnn.run import Run
 from dsomgnn.sweep.files import write_best, write_trials
 from dsomgnn.sweep.page import write_page
 from dsomgnn.sweep.space import as_changes, short, space_of
 from dsomgnn.sweep.study import Study, number_of, open_study
+from dsomgnn.taken import teacher_key
 
 SHOWN = 10  # trials in the table
 

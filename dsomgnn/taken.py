@@ -8,7 +8,7 @@ from typing import Any
 
 from dsomgnn import __version__
 from dsomgnn.build import Job
-from dsomgnn.errors import RecipeError
+from dsomgnn.errors import CheckpointError, RecipeError
 from dsomgnn.registry import plugin_file
 from dsomgnn.run import Run
 from dsomgnn.settings import Recipe, TeacherRecipe
@@ -51,18 +51,24 @@ def _holds(run: Run, record: dict[str, Any], name: str) -> bool:
 
 
 def _difference(job: Job, name: str, others: Sequence[Run]) -> str:
-    """In what the first run that has such a teacher differs."""
-    run = next((run for run in others if name in run.record()["teachers"]), None)
-    if run is None:
-        return "not there"
+    """Why none of the others has it: in what the first that has such a teacher differs."""
+    having = [run for run in others if name in run.record()["teachers"]]
+    same = [run for run in having if run.record()["teachers"][name] == teacher_key(job, name)]
+    if same:
+        return "its file is gone there" if name in same[0].record()["phases"] else "not finished there"
+    try:
+        return _changed(job, name, having[0]) if having else "not there"
+    except CheckpointError:
+        return "the recipe there cannot be read"
+
+
+def _changed(job: Job, name: str, run: Run) -> str:
     record, theirs, ours = run.record(), run.recipe(), job.recipe
-    if record["teachers"][name] == teacher_key(job, name):
-        return "not finished there"
     told = {
         "seed": (theirs.seed, ours.seed),
         "reserve": (theirs.reserve, ours.reserve),
         "rank.valid": (theirs.rank.valid, ours.rank.valid),
-        "place": (_place(theirs, name), _place(ours, name)),
+        "number among the teachers": (1 + _place(theirs, name), 1 + _place(ours, name)),
         "dsomgnn": (record["versions"]["dsomgnn"], __version__),
     }
     one, other = (_portable(recipe.teachers[name]).model_dump() for recipe in (theirs, ours))

@@ -147,7 +147,7 @@ def test_a_handful_of_triples_proves_nothing_even_where_all_agree(files: Path, t
         ranks_file(name, ranks, QUERIES[: 2 * triples])
     found = compare_runs(["one.tsv", "other.tsv"], resamples=300)["comparisons"][0]
     assert found["slices"]["all"]["mrr"]["verdict"] == word
-    few = f"+0.2500 MRR: {triples} triples ranked otherwise are too few to tell from chance."
+    few = f"+0.2500 MRR: too few triples are ranked otherwise ({triples}) to tell it from chance."
     assert found["verdict"].endswith(few) == (word == "too few")
 
 

@@ -35,6 +35,8 @@ BROKEN = {
     "not a tensor": (LAST, "        return [self.out(x)]\n", "returns list, expected a tensor"),
     "NaN": (LAST, "        return self.out(x) / 0\n", "NaN or infinity"),
     "raises": (LAST, "        return self.uot(x)\n", "forward fails: AttributeError"),
+    "takes other arguments": ("forward(self, layers, x)", "forward(self, x)", "own.py:Own: forward fails: TypeError"),
+    "no forward": ("def forward", "def backward", "own.py:Own: forward fails: NotImplementedError"),
     "idle parameter": (INIT, INIT + "        self.idle = nn.Linear(2, 2)\n", "gradient reaches idle.weight, idle.bias"),
     "no gradient": (LAST, "        return self.out(x).detach()\n", "its output carries no gradient"),
     "needs edges": (LAST, "        layer.src.max()\n" + LAST, "fails on an empty neighbourhood"),
@@ -74,6 +76,18 @@ def test_what_is_broken_is_named(old: str, new: str, words: str, tmp_path: Path)
     with pytest.raises(PluginError) as error:
         check_encoder("own.py:Own", tmp_path, 1, {})
     assert words in str(error.value)
+
+
+def test_a_forward_that_fails_is_told_by_its_line_wherever_it_stands(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """In the class, in one that it derives from, or nowhere: an option that a shipped encoder cannot make use of."""
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "base_of_own.py").write_text(GOOD.replace(LAST, "        return self.uot(x)\n"))
+    (tmp_path / "own.py").write_text("from base_of_own import Own as Base\n\nclass Own(Base):\n    pass\n")
+    line = 1 + GOOD.splitlines().index(LAST.rstrip())
+    with pytest.raises(PluginError, match=rf"base_of_own\.py:{line}: encoder own\.py:Own: forward fails: AttributeErr"):
+        check_encoder("own.py:Own", tmp_path, 1, {})
+    with pytest.raises(PluginError, match=r"^encoder rgcn"):
+        check_encoder("rgcn", tmp_path, 1, {"bases": 0})
 
 
 def test_all_that_is_broken_is_named_at_once(tmp_path: Path):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 import torch
 
-from dsomgnn import processor
 from dsomgnn.device import prepare_torch
 from dsomgnn.processor import float32_precision, products
 
@@ -56,7 +55,3 @@ def test_products_are_set_back_even_after_an_error():
         fail()
     assert during != [before]
     assert torch.get_float32_matmul_precision() == before
-
-
-def test_the_faster_number_format_is_one_of_two():
-    assert processor.fast_dtype() in (torch.float32, torch.bfloat16)

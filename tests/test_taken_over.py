@@ -72,7 +72,8 @@ def test_a_teacher_of_other_features_or_of_none_is_told(workshop: Path, finished
 def test_a_teacher_whose_file_is_gone_is_trained_anew(workshop: Path, finished: Path, call):
     spoilt = shutil.copytree(finished, workshop / "spoilt")
     (spoilt / "teachers" / "s.safetensors").unlink()
-    assert call("fit", "tiny.toml", "--run", "new", "--teachers", spoilt).code == 0
+    reply = call("fit", "tiny.toml", "--run", "new", "--teachers", spoilt)
+    assert (reply.code, "Trained here: s (its file is gone there)" in reply.err) == (0, True)
     assert ["taken_from" in phases(workshop / "new")[name] for name in ("s", "st")] == [False, True]
 
 
@@ -81,5 +82,32 @@ def test_an_unfinished_teacher_is_not_taken(workshop: Path, finished: Path, call
     record = json.loads((stopped / "record.json").read_text())
     del record["phases"]["st"]
     (stopped / "record.json").write_text(json.dumps(record))
-    assert call("fit", "tiny.toml", "--run", "new", "--teachers", stopped).code == 0
+    reply = call("fit", "tiny.toml", "--run", "new", "--teachers", stopped)
+    assert (reply.code, "Trained here: st (not finished there)" in reply.err) == (0, True)
     assert ["taken_from" in phases(workshop / "new")[name] for name in ("s", "st")] == [True, False]
+
+
+def test_of_several_runs_one_whose_recipe_cannot_be_read_is_told_where_it_is_asked_alone(
+    workshop: Path, finished: Path, call
+):
+    spoilt = shutil.copytree(finished, workshop / "spoilt")
+    (spoilt / "recipe.toml").write_text("[studnet]\n")
+    change = ("--set", "teachers.st.epochs=3")
+    reply = call("fit", "tiny.toml", "--run", "new", *change, "--teachers", spoilt, "--teachers", finished)
+    assert (reply.code, "Trained here: st (the recipe there cannot be read)" in reply.err) == (0, True)
+
+
+def test_another_place_among_the_teachers_another_version_and_another_encoder_are_told(
+    workshop: Path, finished: Path, call
+):
+    """Each gives other parameters: a teacher's draws depend on its place."""
+    record = finished / "record.json"
+    record.write_text(record.read_text().replace('"dsomgnn": "', '"dsomgnn": "0.0.'))
+    recipe = (workshop / "tiny.toml").read_text()
+    head, s, rest = recipe.partition("[teachers.s]")
+    s, st, tail = (s + rest).partition("[teachers.st]")
+    (workshop / "tiny.toml").write_text(head + (st + tail).replace("[student]", s + "[student]", 1))
+    reply = call("fit", "tiny.toml", "--run", "new", "--teachers", finished)
+    assert reply.code == 2
+    assert "st (number among the teachers 2 there, 1 here, dsomgnn 0.0." in reply.err
+    assert "s (number among the teachers 1 there, 2 here, dsomgnn 0.0." in reply.err

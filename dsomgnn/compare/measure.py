@@ -92,7 +92,9 @@ def verdict(other: str, baseline: str, found: Mapping[str, Any]) -> str:
     if found["verdict"] == OVER_SEEDS:
         return f"{told} is noise {of_seeds}: 95 % interval {_span(seeds)}, though the {over_triples} does not hold 0."
     if found["verdict"] == FEW:
-        return f"{told}: {found['better'] + found['worse']} triples ranked otherwise are too few to tell from chance."
+        return (
+            f"{told}: too few triples are ranked otherwise ({found['better'] + found['worse']}) to tell it from chance."
+        )
     if seeds is None:
         return f"{told}, {found['verdict']}: 95 % {over_triples}. Another seed may move it: give several runs of each."
     return f"{told}, {found['verdict']}: 95 % {over_triples}, {of_seeds} {_span(seeds)}."

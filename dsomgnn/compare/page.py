@@ -74,7 +74,7 @@ def intervals(slices: Mapping[str, Mapping[str, Any]]) -> Markup:
     drawn = Markup('<svg viewBox="0 0 {} {}" role="img" aria-label="difference in MRR by slice">{}{}</svg>').format(
         WIDTH, floor + EDGE, Markup("").join(rows), Markup("").join(ends)
     )
-    return Markup("<figure><figcaption>Difference in MRR, by slice; grey is noise</figcaption>{}</figure>").format(
+    return Markup("<figure><figcaption>Difference in MRR, by slice; grey may be chance</figcaption>{}</figure>").format(
         drawn
     )
 

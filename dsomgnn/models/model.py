@@ -88,7 +88,8 @@ class Model(nn.Module):
         layers = [layer.to(head.device) for layer in sampler.layers(seeds.cpu(), own)]
         x = vectors(layers[0].nodes)
         with own_code(self.encoder, f"forward of {type(self.encoder).__name__}"):
-            return self.encoder(layers, x)[back]
+            encoded = self.encoder(layers, x)
+        return encoded[back]
 
     def loss(self, batch: Batch, weight: float, dtype: torch.dtype | None = None, pool: Pool = EVERYONE) -> Tensor:
         """Cross entropy over the pool plus N3 with `weight`, both means over the batch's triples.

@@ -24,6 +24,10 @@ BUDGET = 64 << 20  # bytes of scores at a time
 SLACK = 1.01  # for the rounding of the bounds themselves
 
 
+class NotFiniteError(DsomError):
+    """Scores that cannot be ranked."""
+
+
 class Counter(Protocol):
     """Counts of the rivals of right answers among N entities, so many `threads` at a time."""
 
@@ -203,4 +207,4 @@ def _where(mask: Tensor) -> Tensor:
 
 def _refuse(finite: bool | Tensor) -> None:
     if not finite:
-        raise DsomError("a score is NaN or infinite: the model has diverged; lower its learning rate")
+        raise NotFiniteError("a score is NaN or infinite: the model has diverged; lower its learning rate")

@@ -38,8 +38,8 @@ def text_feature(name: str, folder: Path, source: str, dim: int, entities: Vocab
     rows = flat.reshape(len(texts), -1)
     if lost := int((~rows.any(1)).sum()):
         warnings.warn(
-            f"{folder / source}: {lost:,} of {len(texts):,} texts have no word that another text has too: they tell "
-            "nothing, and count as missing",
+            f"{folder / source}: tfidf-svd finds nothing in {lost:,} of {len(texts):,} texts (no word that another "
+            f"text has too, or none that weighs in dim = {dim}): they count as missing",
             DataWarning,
             stacklevel=2,
         )

@@ -40,7 +40,7 @@ def test_texts_that_share_words_are_nearer(tmp_path):
 
 
 def test_a_text_without_a_known_word_is_absent(tmp_path):
-    with pytest.warns(DataWarning, match=r"text\.tsv: 1 of 4 texts have no word"):
+    with pytest.warns(DataWarning, match=r"text\.tsv: tfidf-svd finds nothing in 1 of 4 texts"):
         feature = texts(tmp_path, TEXT.replace("d\t ", "d\t? !"))
     assert feature.present.tolist() == feature.values.any(1).tolist()
 
@@ -67,7 +67,9 @@ def test_texts_without_a_word_that_another_has_are_told_and_count_as_missing(tmp
     ids = tuple(map(str, range(60)))
     rows = [f"{n}\tred wine\n" for n in ids[:-1]]
     (tmp_path / "text.tsv").write_text("".join(rows) + "59\tquartz\n")
-    with pytest.warns(DataWarning, match=r"text\.tsv: 1 of 60 texts have no word that another text has too"):
+    with pytest.warns(
+        DataWarning, match=r"text\.tsv: tfidf-svd finds nothing in 1 of 60 texts \(no word that another text has too"
+    ):
         feature = text_feature("text", tmp_path, "text.tsv", 2, Vocabulary(ids, ids), 0)
     assert torch.nonzero(~feature.present).tolist() == [[59]]
 
