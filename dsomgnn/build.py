@@ -201,7 +201,7 @@ def make_distiller(job: Job, student: Model, teachers: list[FrozenTeacher]) -> D
         distill.neighbourhood != "none",
         distill.combine,
     )
-    stages = Stages.within(recipe.student.epochs, distill.warmup, agent.epochs)
+    stages = Stages.within(recipe.student.epochs, distill.alone, distill.warmup, agent.epochs)
     n3, held, products = recipe.student.n3, job.held, getattr(torch, recipe.student.products)
     known = Answers.of(job.dataset.train, job.dataset.num_entities, job.dataset.num_relations)
     return Distiller(

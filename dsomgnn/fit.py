@@ -153,7 +153,7 @@ def distil(job: Job, run: Run, record: dict, teachers: list[FrozenTeacher], prog
     distiller = make_distiller(job, student, teachers) if teachers else None
     agent = distiller.choice if distiller and isinstance(distiller.choice, Agent) else None
     epoch = _student_epoch(job, student, optimisers, distiller)
-    settle = distiller.stages.settled if distiller and agent else 0
+    settle = 0 if distiller is None else distiller.stages.settled if agent else distiller.stages.alone
     validate = lambda: valid_mrr(job, student)  # noqa: E731
     phase = Phase(number, "student", student, optimisers, settings, epoch, validate, agent, settle)
     best, standing = train(phase, run, job.recipe.seed, progress)
@@ -176,8 +176,15 @@ def _student_epoch(
     if distiller is None:
         return lambda _: fit_epoch(student, job.training, optimisers, settings, job.device)
     lesson = Lesson(distiller, distiller.choice, job.rewarded) if isinstance(distiller.choice, Agent) else None
-    every, steps = job.recipe.agent.every, settings.steps
-    return lambda epoch: distil_epoch(distiller, lesson, optimisers, settings.batch, epoch, every, steps)
+    every, steps, alone = job.recipe.agent.every, settings.steps, distiller.stages.alone
+    first = TrainingQueries(job.teacher_mkg, settings.merge) if alone else job.training
+
+    def epoch(number: int) -> dict[str, Any]:
+        if number <= alone:
+            return fit_epoch(student, first, optimisers, settings, job.device)
+        return distil_epoch(distiller, lesson, optimisers, settings.batch, number, every, steps)
+
+    return epoch
 
 
 def distil_epoch(

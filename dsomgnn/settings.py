@@ -103,6 +103,7 @@ class Distill(Section):
 
     `combine`: the soft labels of several teachers are the mean of their distributions, or the normalised product.
     `transfer`: so many draws, per query of train, of queries that it does not ask: teachers alone teach those.
+    `alone`: so many epochs of the student's, the first ones, are without teachers, which costs less.
     """
 
     policy: str = "reinforce"
@@ -115,6 +116,7 @@ class Distill(Section):
     neighbourhood: Literal["sampled", "khop", "answers", "random", "target", "none"] = "sampled"
     hops: Count = 2
     walks: Count = 16
+    alone: NoneOrMore = 0
     warmup: NoneOrMore = 3
     transfer: Annotated[float, Field(ge=0, le=100)] = 0.0
 
@@ -208,6 +210,9 @@ class Recipe(Section):
                 "distill.policy",
                 f'"{policy}" needs at least one [teachers.NAME]; without teachers say "none"',
             )
+        alone, epochs = self.distill.alone, self.student.epochs
+        if policy != "none" and alone >= epochs:
+            raise NamedError("distill.alone", f"{alone} leaves none of the student's {epochs} epochs to be taught in")
         return self
 
     @property

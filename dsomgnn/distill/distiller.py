@@ -39,24 +39,27 @@ WARM_UP, LEARN, TAUGHT = "warm-up", "learn", "taught"
 
 @dataclass(frozen=True)
 class Stages:
-    """Epochs with all teachers, then epochs in which the agent learns, then the rest: it chooses and learns no more."""
+    """Epochs without teachers, with all of them, those in which the agent learns, then the rest: it chooses and learns
+    no more."""
 
+    alone: int = 0
     warmup: int = 3
     learn: int = 20
 
     @classmethod
-    def within(cls, epochs: int, warmup: int, learn: int) -> Stages:
+    def within(cls, epochs: int, alone: int, warmup: int, learn: int) -> Stages:
         """Stages that leave the last epoch at least to the whole of the training triples."""
-        warmup = min(warmup, (epochs - 1) // 3)
-        return cls(warmup, min(learn, epochs - 1 - warmup))
+        taught = epochs - alone
+        warmup = min(warmup, (taught - 1) // 3)
+        return cls(alone, warmup, min(learn, taught - 1 - warmup))
 
     @property
     def settled(self) -> int:
         """The epochs before the reserve joins."""
-        return self.warmup + self.learn
+        return self.alone + self.warmup + self.learn
 
     def at(self, epoch: int) -> str:
-        return WARM_UP if epoch <= self.warmup else LEARN if epoch <= self.settled else TAUGHT
+        return WARM_UP if epoch <= self.alone + self.warmup else LEARN if epoch <= self.settled else TAUGHT
 
 
 class Distiller:

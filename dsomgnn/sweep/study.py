@@ -100,8 +100,9 @@ def _load(file: Path, pruner: BasePruner) -> optuna.Study:
 def _pruner(recipe: Recipe, space: Space) -> BasePruner:
     """Stops a trial that is below the median of the others at its epoch, once an agent would be past its learning."""
     policies = getattr(space.get("distill.policy"), "choices", (recipe.distill.policy,))
-    stages = Stages.within(recipe.student.epochs, recipe.distill.warmup, recipe.agent.epochs)
-    return MedianPruner(BEFORE_PRUNING, n_warmup_steps=stages.settled if "reinforce" in policies else 0)
+    distill = recipe.distill
+    stages = Stages.within(recipe.student.epochs, distill.alone, distill.warmup, recipe.agent.epochs)
+    return MedianPruner(BEFORE_PRUNING, n_warmup_steps=stages.settled if "reinforce" in policies else stages.alone)
 
 
 def _digest(recipe: Recipe, space: Space, data_sha256: str) -> str:

@@ -1,0 +1,56 @@
+"""The epochs in which a student learns alone before it is taught (`distill.alone`)."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import dsomgnn.fit as fitting
+from dsomgnn.fit import fit_epoch
+
+
+def epochs_of_student(run: str) -> list[dict]:
+    events = [json.loads(line) for line in Path(run, "metrics.jsonl").read_text().splitlines()]
+    return [event for event in events if event["event"] == "epoch" and event["phase"] == "student"]
+
+
+def losses(run: str) -> list[float]:
+    return [event["loss"] for event in epochs_of_student(run)]
+
+
+def test_a_student_that_starts_alone_learns_first_what_one_without_teachers_learns(workshop: Path, call):
+    for run, *changes in (("none", "distill.policy=none"), ("late", "distill.policy=all", "distill.alone=3")):
+        call("fit", "tiny.toml", "--run", run, *(word for change in changes for word in ("--set", change)))
+    assert losses("late")[:3] == losses("none")[:3]
+    assert losses("late")[3] != losses("none")[3]
+    assert ["taught" in event for event in epochs_of_student("late")] == [False, False, False, True, True]
+
+
+def test_alone_it_sees_nothing_that_the_agent_is_rewarded_on_and_the_agent_waits(workshop: Path, call, monkeypatch):
+    seen = []
+
+    def noted(model, training, *rest):
+        seen.append(training.num_triples)
+        return fit_epoch(model, training, *rest)
+
+    monkeypatch.setattr(fitting, "fit_epoch", noted)
+    changes = ("--set", "distill.alone=2", "--set", "student.epochs=6", "--set", "agent.epochs=2")
+    assert call("fit", "tiny.toml", "--run", "late", *changes).code == 0
+    assert len(set(seen)) == 1, "teachers and the student alone see the same triples"
+    taught = epochs_of_student("late")[2:]
+    assert ["reward" in event for event in taught] == [False, True, True, False]
+
+
+def test_no_early_stop_before_it_is_taught(workshop: Path, call):
+    student = ("student.epochs=8", "student.patience=1", "student.validate_every=1", "student.lr=1e-9")
+    changes = (*student, "distill.policy=all", "distill.alone=6")
+    call("fit", "tiny.toml", "--run", "late", *(word for change in changes for word in ("--set", change)))
+    assert len(epochs_of_student("late")) == 7
+
+
+def test_a_student_that_would_never_be_taught_is_told(workshop: Path, call):
+    change = ("--set", "distill.alone=5")
+    reply = call("fit", "tiny.toml", "--run", "late", *change)
+    assert reply.code == 2
+    assert "distill.alone: 5 leaves none of the student's 5 epochs to be taught in" in reply.err
+    assert call("fit", "tiny.toml", "--run", "none", *change, "--set", "distill.policy=none").code == 0
