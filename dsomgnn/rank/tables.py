@@ -67,7 +67,7 @@ def relation_table(result: dict[str, Any], words: Mapping[str, str]) -> Table:
 
 
 def phase_table(record: dict[str, Any]) -> Table:
-    """What `fit` ends with: validation MRR and time of each phase."""
+    """What `fit` ends with: validation MRR and time of each phase, and which may not have learnt all they can."""
     table = new_table("validation, filtered, ties realistic")
     for title in ("model", "MRR", "best epoch", "epochs", "temperature", "seconds"):
         table.add_column(title, justify="left" if title == "model" else "right", no_wrap=True)
@@ -76,6 +76,10 @@ def phase_table(record: dict[str, Any]) -> Table:
         heat = f"{phase['temperature']:.2f}" if "temperature" in phase else ""
         numbers = f"{phase['best_epoch']}", f"{phase['epochs']}", heat, f"{phase['seconds']:.0f}"
         table.add_row(label, f"{phase['valid_mrr']:.4f}", *numbers)
+    rising = [name for name, phase in record["phases"].items() if phase["best_epoch"] == phase["epochs"]]
+    if rising:
+        table.caption = f"best at the last epoch, so more epochs may gain: {', '.join(rising)}"
+        table.caption_justify = "left"
     return table
 
 

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from dsomgnn.data.triples import Vocabulary
-from dsomgnn.rank.tables import MOST, choice_table, overall_table, readable, relation_table, slice_table
+from dsomgnn.rank.tables import MOST, choice_table, overall_table, phase_table, readable, relation_table, slice_table
 
 MODELS = ("student", *(f"teacher:{name}" for name in ("text", "picture", "number", "everything")), "ensemble")
 
@@ -46,6 +46,16 @@ def test_relations_beyond_the_most_frequent_are_counted():
     shown = drawn(choice_table({"overall": {"text": 0.5}, "relations": rows}, {}))
     assert shown[-MOST - 2].split() == [f"r{MOST + 4}", f"{MOST + 4}", "0.50"]
     assert shown[-2:] == ["and 5 more (record.json)", "all                                0.50"]
+
+
+def test_models_that_were_best_at_their_last_epoch_are_told():
+    def phases(**best: int) -> dict:
+        of = {name: {"valid_mrr": 0.4, "best_epoch": epoch, "epochs": 20, "seconds": 9} for name, epoch in best.items()}
+        return {"phases": of}
+
+    told = "best at the last epoch, so more epochs may gain: text, student"
+    assert drawn(phase_table(phases(text=20, picture=15, student=20)))[-1] == told
+    assert not any("last epoch" in line for line in drawn(phase_table(phases(picture=15))))
 
 
 def test_a_relation_is_called_by_its_name_where_its_identifier_is_an_address():
