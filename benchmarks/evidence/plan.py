@@ -16,6 +16,7 @@ BASELINE, ALL, AGENT = "baseline", "all teachers", "agent"
 MAIN = (BASELINE, ALL, AGENT)
 Side = tuple[str, int]  # variant, rank
 KEPT = (0.8, 0.6, 0.4, 0.2)
+SINCE = {"alone": 0}  # settings of [distill] that came when lines were on record, and what leaves all as it was
 
 
 @dataclass(frozen=True)
@@ -64,8 +65,12 @@ def settings_sha256(recipe: Recipe) -> str:
     unread = {"seed", "device", "threads", "tracker", "sweep", "teachers", "features"}
     unread |= set() if policy == "reinforce" else {"agent"} if policy != "none" else {"agent", "distill"}
     used = {name for teacher in pool.values() for name in teacher.modalities}
+    settings = recipe.model_dump(mode="json", exclude=unread)
+    for name, as_before in SINCE.items():
+        if settings.get("distill", {}).get(name) == as_before:
+            del settings["distill"][name]
     read = {
-        **recipe.model_dump(mode="json", exclude=unread),
+        **settings,
         "teachers": {name: teacher.model_dump(mode="json") for name, teacher in pool.items()},
         "features": {name: recipe.features[name].model_dump(mode="json") for name in sorted(used)},
     }
