@@ -166,6 +166,7 @@ def make_teacher(job: Job, name: str, phase: int = 0) -> Model:
         structure=settings.structure,
         structure_dropout=settings.structure_dropout,
         init=settings.init,
+        products=getattr(torch, settings.products),
     )
     encoder = sampler = None
     if settings.encoder != "lookup":

@@ -58,8 +58,8 @@ class Training(Section):
     """Optimisation of a model: Adagrad with `lr` for tables, Adam with `lr_dense` for the rest.
 
     `steps`: batches of an epoch, at most; 0: all. `candidates`: entities that a batch is compared with, drawn at random
-    besides its own; 0: all (`dsomgnn.pool`). `products`: number format of the products with them; tables and optimisers
-    stay float32.
+    besides its own; 0: all (`dsomgnn.pool`). `products`: number format of the products with them, and of those with
+    projections of modalities; tables and optimisers stay float32.
     """
 
     epochs: Count = 60

@@ -34,6 +34,7 @@ class Fusion(nn.Module):
 
     `structured` (N,) bool says who has structure: an entity without a train triple has none. In training a share
     `structure_dropout` of the others is treated so too, so that modalities learn to stand alone.
+    In training, products with projections have the number format `products`; fused vectors are float32 whatever it is.
     Every kind gives `forward() -> (N, width)`, laid out for a score function whose vectors have `parts` parts, and
     `forward(ids) -> (n, width)` for some entities alone, through which the table's gradient is sparse.
     """
@@ -48,9 +49,11 @@ class Fusion(nn.Module):
         structure: bool = True,
         structure_dropout: float = 0.0,
         init: float = 1e-3,
+        products: torch.dtype = torch.float32,
     ):
         super().__init__()
         self.parts, self.structure_dropout, self.ranks = parts, structure_dropout, (rank, modality_rank)
+        self.products = products
         self.names = ([STRUCTURE] if structure else []) + list(features)
         self.table: nn.Parameter | None = None
         if structure:
@@ -87,7 +90,7 @@ class Fusion(nn.Module):
         """Fused vectors (N, width), or (n, width) of the entities `ids` (n,)."""
         if ids is None and self.names == [STRUCTURE] and not self._dropping:
             return self._whole(STRUCTURE)
-        return self.fused(ids)
+        return _exact(self.fused(ids))
 
     @property
     def _dropping(self) -> bool:
@@ -118,11 +121,18 @@ class Fusion(nn.Module):
     def _values(self, name: str, ids: Tensor | None) -> Tensor:
         if name == STRUCTURE and self.table is not None:
             return self.table if ids is None else nn.functional.embedding(ids, self.table, sparse=True)
-        return self.project[OF + name](_rows(self.get_buffer(f"values_{name}"), ids))
+        values = _rows(self.get_buffer(f"values_{name}"), ids)
+        cheaper = self.training and self.products != torch.float32
+        with torch.autocast(values.device.type, self.products, enabled=cheaper):
+            return self.project[OF + name](values)
 
 
 def _rows(values: Tensor, ids: Tensor | None) -> Tensor:
     return values if ids is None else values[ids]
+
+
+def _exact(vectors: Tensor) -> Tensor:
+    return vectors.float() if vectors.dtype == torch.bfloat16 else vectors
 
 
 class Blocks(Fusion):
@@ -158,7 +168,8 @@ class Gate(Sum):
         self.gate = nn.ModuleList(nn.Linear(self.width, 1) for _ in self.names)
 
     def fused(self, ids: Tensor | None = None) -> Tensor:
-        vectors, masks = self.sources(ids)
+        sources, masks = self.sources(ids)
+        vectors = [_exact(source) for source in sources]
         logits = torch.cat([gate(v) for gate, v in zip(self.gate, vectors, strict=True)], 1)
         there = torch.cat(masks, 1)
         weights = torch.where(there, logits, -1e9).softmax(1) * there

@@ -132,6 +132,17 @@ def test_gate_weighs_those_who_are_there_by_a_softmax_and_no_other():
 
 
 @every_kind
+def test_products_in_bfloat16_are_nearly_the_same_in_training_and_exact_float32_outside_it(kind):
+    (exact, wanted), cheaper = value_and_gradients(make(kind)), make(kind, products=torch.bfloat16)
+    value, gradients = value_and_gradients(cheaper)
+    assert value.dtype == torch.float32
+    assert not torch.equal(value, exact)
+    torch.testing.assert_close(value, exact, rtol=0.02, atol=0.02)
+    torch.testing.assert_close(gradients, wanted, rtol=0.05, atol=0.05)
+    assert torch.equal(cheaper.eval()(), exact)
+
+
+@every_kind
 def test_modalities_alone_make_an_entity_where_there_is_no_structure(kind):
     fusion = make(kind, structure=False)
     assert fusion.table is None
