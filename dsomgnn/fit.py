@@ -157,6 +157,8 @@ def distil(job: Job, run: Run, record: dict, teachers: list[FrozenTeacher], prog
     validate = lambda: valid_mrr(job, student)  # noqa: E731
     phase = Phase(number, "student", student, optimisers, settings, epoch, validate, agent, settle)
     best, standing = train(phase, run, job.recipe.seed, progress)
+    if distiller and (early := distiller.stages.untaught(standing.best_epoch, bool(agent))):
+        progress.say(f"warning: the student was best in epoch {standing.best_epoch}, {early}", "yellow")
     load_into(student, best["model"], "student")
     heat = fit_temperature(freeze("student", student, None), job.selecting, job.dataset.num_relations)
     extra = {}

@@ -84,7 +84,7 @@ class Student(Training):
 
 
 class TeacherRecipe(Training):
-    """One teacher: modalities, fusion, encoder."""
+    """One teacher: modalities, fusion, encoder. `modality_rank` is for `blocks` alone: else all share one width."""
 
     modalities: tuple[str, ...] = ()
     structure: bool = True
@@ -126,7 +126,8 @@ class AgentRecipe(Section):
 
     `reward_on`: a `reserve` of train that no model learns from meanwhile, train itself, or the valid split, so that no
     teacher does without a part of train; then what selects models has also chosen their teachers. `credit`: whether
-    the improvement by a set of teachers is the mean over its members, or their sum, so that all who help belong to it.
+    a set of teachers earns what its soft labels do together, or the sum of what each does alone, so that all who help
+    belong to it.
     """
 
     reward: Literal["improvement", "log-probability"] = "improvement"

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import dsomgnn.fit as fitting
+from dsomgnn.distill.distiller import Stages
 from dsomgnn.fit import fit_epoch
 
 
@@ -54,3 +55,13 @@ def test_a_student_that_would_never_be_taught_is_told(workshop: Path, call):
     assert reply.code == 2
     assert "distill.alone: 5 leaves none of the student's 5 epochs to be taught in" in reply.err
     assert call("fit", "tiny.toml", "--run", "none", *change, "--set", "distill.policy=none").code == 0
+
+
+def test_it_is_told_where_the_best_student_was_never_taught_or_its_agent_knows_nothing(workshop: Path, call):
+    changes = ("student.lr=1e-9", "student.validate_every=1", "distill.alone=2")  # no epoch is better than the first
+    words = [word for change in changes for word in ("--set", change)]
+    assert "best in epoch 1, before it was taught" in call("fit", "tiny.toml", "--run", "late", *words).err
+    stages = Stages(alone=2, warmup=1, learn=3)
+    assert "its policy knows nothing" in stages.untaught(3, agent=True)
+    assert not stages.untaught(3, agent=False)
+    assert not stages.untaught(4, agent=True)

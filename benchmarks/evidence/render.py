@@ -72,7 +72,8 @@ def section(records: Records, suite: Suite) -> str:
     runs = [line for line in records.lines if line["kind"] == RUN and line["run"] in own]
     head = [f"| {COLUMNS} |", "|" + "---|" * (COLUMNS.count("|") + 1)]
     rows = [_row(records, *kind) for kind in kinds]
-    return "\n".join([f"## {suite.dataset}", "", _about(runs), "", *head, *rows, *_tests(records)])
+    about = _about(runs, records.runs(suite.headline, suite.rank))
+    return "\n".join([f"## {suite.dataset}", "", about, "", *head, *rows, *_tests(records)])
 
 
 def figures(records: Records, suite: Suite) -> dict[str, Any] | None:
@@ -92,13 +93,13 @@ def _sides(records: Records, suite: Suite) -> list[list[dict[str, Any]]]:
     return [[run for run in side if run["seed"] in seeds] for side in sides]
 
 
-def _about(runs: Sequence[dict[str, Any]]) -> str:
+def _about(runs: Sequence[dict[str, Any]], taught: Sequence[dict[str, Any]]) -> str:
     most: dict[str, float] = {}
     for run in runs:
         most |= {name: max(share, most.get(name, 0)) for name, share in run["modalities"].items()}
     used = [f"{name} ({share:.0%} of entities)" for name, share in most.items()]
-    taught = [run for run in runs if run["teachers"]] or list(runs)
-    teachers = ", ".join(f"{name} {100 * own['mrr']:.1f}" for name, own in taught[-1]["teachers"].items())
+    names = taught[0]["teachers"] if taught else ()
+    teachers = ", ".join(f"{n} {100 * fmean(run['teachers'][n]['mrr'] for run in taught):.1f}" for n in names)
     last = runs[-1]
     made = (
         f"{last['device']}, {last['threads']} threads, torch {last['torch']}, commit {(last['commit'] or 'none')[:8]}"

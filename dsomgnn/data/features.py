@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import warnings
+import zlib
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,11 +42,11 @@ class Feature:
         return digest.hexdigest()
 
     def kept(self, share: float, seed: int) -> Feature:
-        """The feature of a random share of the entities that have it; the same for the same seed."""
+        """The feature of a random share of the entities that have it; the same for the same name and seed."""
         if share == 1:
             return self
         who = torch.nonzero(self.present)[:, 0]
-        order = torch.randperm(len(who), generator=torch.Generator().manual_seed(seed))
+        order = torch.randperm(len(who), generator=torch.Generator().manual_seed(seed + zlib.crc32(self.name.encode())))
         lost = who[order[max(share > 0, round(share * len(who))) :]]
         return Feature(self.name, self.values.index_fill(0, lost, 0), self.present.index_fill(0, lost, False))
 

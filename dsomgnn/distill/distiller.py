@@ -58,6 +58,13 @@ class Stages:
         """The epochs before the reserve joins."""
         return self.alone + self.warmup + self.learn
 
+    def untaught(self, best: int, agent: bool) -> str:
+        """What a model of the `best` epoch lacks; empty where it lacks nothing."""
+        if best <= self.alone:
+            return "before it was taught: it is a student without teachers"
+        known = not agent or best > self.alone + self.warmup
+        return "" if known else "before the agent had learnt: its policy knows nothing"
+
     def at(self, epoch: int) -> str:
         return WARM_UP if epoch <= self.alone + self.warmup else LEARN if epoch <= self.settled else TAUGHT
 

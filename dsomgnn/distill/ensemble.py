@@ -11,7 +11,7 @@ from dsomgnn.distill.teachers import FrozenTeacher
 
 
 class Ensemble:
-    """What a student that is taught by all teachers is taught: the soft labels of those that speak of the head."""
+    """What a student of all teachers' mean is taught, at tau 1: the mean of those that speak of the head."""
 
     def __init__(self, teachers: Sequence[FrozenTeacher]):
         self.teachers = list(teachers)

@@ -134,8 +134,8 @@ def _slopes(m: Masses, row: Tensor, weights: LossWeights, scale: Tensor) -> tupl
     """Its derivative by the scores over tau, times `scale` (B,): outside a u - b p with a and b (B,), inside (M,)."""
     binary, alpha, beta = _parts(weights)
     shift, one = binary * (m.u_in - m.p_in), torch.ones_like(m.p_in)
-    by_u, by_p = scale * (beta * (m.p_out > 0) - shift), scale * _ratio(beta * one, m.p_out)
-    of_u, of_p = _ratio(alpha + shift, m.u_in), alpha * _ratio(one, m.p_in)
+    by_u, by_p = scale * (beta * _there(m.p_out) - shift), scale * _ratio(beta * one, m.p_out)
+    of_u, of_p = _ratio(alpha * _there(m.p_in) + shift, m.u_in), alpha * _ratio(one, m.p_in)
     return by_u, by_p, scale[row] * (m.u_each * of_u[row] - m.p_each * of_p[row])
 
 
@@ -144,14 +144,19 @@ def _parts(weights: LossWeights) -> tuple[float, float, float]:
     return (float(weights.binary), weights.alpha, weights.beta) if weights.split else (0.0, 0.0, 1.0)
 
 
+def _there(mass: Tensor) -> Tensor:
+    """Whether a group has any mass: too little to divide by is none."""
+    return mass >= torch.finfo(mass.dtype).tiny
+
+
 def _ratio(a: Tensor, b: Tensor) -> Tensor:
     """a / b, and 0 where the group b is empty."""
-    return torch.where(b > 0, a / _positive(b), 0)
+    return torch.where(_there(b), a / _positive(b), 0)
 
 
 def _log_ratio(a: Tensor, b: Tensor) -> Tensor:
     """log(a / b), and 0 where the group b is empty."""
-    return torch.where(b > 0, _positive(a).log() - _positive(b).log(), 0)
+    return torch.where(_there(b), _positive(a).log() - _positive(b).log(), 0)
 
 
 def _positive(x: Tensor) -> Tensor:

@@ -67,17 +67,23 @@ def improvement(
 ) -> Tensor:
     """Measure (a), (B,): student `logits` (B, N), teachers' `log_probs` (K, B, N) at tau; an empty set gives 0.
 
-    To first order the effect of a mean of soft labels is the mean of their effects, never above that of the best
-    member: it is the entropy bonus that keeps the policy from teaching by one teacher alone. With the `credit` "sum"
-    of their effects every teacher that helps belongs to the best set; a product of soft labels is not bound so.
+    Without the split by neighbourhood the effect of a mean of soft labels is, to first order, the mean of their
+    effects, never above that of the best member: it is the entropy bonus that keeps the policy from teaching by one
+    teacher alone. With the `credit` "sum" of what its members do alone, every teacher that helps belongs to the best
+    set.
     """
-    with torch.enable_grad():
-        scores = logits.detach().requires_grad_()
-        soft = COMBINED[weights.combine](log_probs, _safe(action)).detach()
-        (gradient,) = torch.autograd.grad(distillation(scores, soft, inside, weights, pool).sum(), scores)
-    number = action.sum(1)
-    found = torch.where(number > 0, (effect * gradient).sum(1), 0)
-    return number * found if credit == "sum" else found
+
+    def of(chosen: Tensor) -> Tensor:
+        with torch.enable_grad():
+            scores = logits.detach().requires_grad_()
+            soft = COMBINED[weights.combine](log_probs, _safe(chosen)).detach()
+            (gradient,) = torch.autograd.grad(distillation(scores, soft, inside, weights, pool).sum(), scores)
+        return torch.where(chosen.sum(1) > 0, (effect * gradient).sum(1), 0)
+
+    if credit == "mean":
+        return of(action)
+    alone = torch.eye(action.shape[1], dtype=action.dtype, device=action.device)
+    return (action * torch.stack([of(member.expand_as(action)) for member in alone], 1)).sum(1)
 
 
 def log_probability_gain(evidence: Evidence, log_probs: Tensor, action: Tensor, mask: Tensor, tau: float) -> Tensor:

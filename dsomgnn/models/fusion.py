@@ -121,10 +121,11 @@ class Fusion(nn.Module):
     def _values(self, name: str, ids: Tensor | None) -> Tensor:
         if name == STRUCTURE and self.table is not None:
             return self.table if ids is None else nn.functional.embedding(ids, self.table, sparse=True)
-        values = _rows(self.get_buffer(f"values_{name}"), ids)
-        cheaper = self.training and self.products != torch.float32
-        with torch.autocast(values.device.type, self.products, enabled=cheaper):
-            return self.project[OF + name](values)
+        values, project = _rows(self.get_buffer(f"values_{name}"), ids), self.project[OF + name]
+        if not self.training or self.products == torch.float32:
+            return project(values)
+        with torch.autocast(values.device.type, self.products):
+            return project(values)
 
 
 def _rows(values: Tensor, ids: Tensor | None) -> Tensor:

@@ -11,7 +11,7 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from dsomgnn.data.features import array_feature, reduced
+from dsomgnn.data.features import Feature, array_feature, reduced
 from dsomgnn.data.triples import Vocabulary
 from dsomgnn.errors import DataError
 
@@ -252,6 +252,14 @@ def test_rows_belong_to_the_entities_of_the_id_file(tmp_path, ids):
     assert feature.present.tolist() == [True, True, False, True]
     torch.testing.assert_close(feature.values[[3, 1, 0]], centred_unit(ROWS[:3]))
     assert not feature.values[2].any()
+
+
+def test_each_modality_loses_entities_of_its_own():
+    text, picture = (Feature(name, torch.ones(1000, 1), torch.ones(1000).bool()) for name in ("text", "picture"))
+    kept = text.kept(0.6, seed=0).present
+    assert kept.sum() == 600
+    assert torch.equal(kept, text.kept(0.6, seed=0).present)
+    assert 300 < (kept & picture.kept(0.6, seed=0).present).sum() < 420  # 360 where they are drawn apart
 
 
 def test_reduction_keeps_all_of_rows_that_lie_in_a_plane():

@@ -111,6 +111,19 @@ def test_a_confident_teacher_keeps_its_mass_outside():
     assert_same(parts, LossWeights(beta=8.0), atol=2e-5, rtol=2e-3)
 
 
+@pytest.mark.parametrize("gap", [60.0, 90.0, 95.0, 110.0])
+def test_where_the_teachers_mass_among_neighbours_underflows_they_are_not_pushed_down(gap):
+    query, table, _, batch, _, number = case(5, 4, 50, dtype=torch.float32)
+    soft, near = torch.zeros(4, 50), torch.zeros(4, 50, dtype=torch.bool)
+    near[:, :3] = True
+    soft[:, 4:] = gap
+    given = soft.softmax(1), batch, Neighbourhood(*near.nonzero().unbind(1)), number + 1
+    to_one = torch.ones(50, 1)  # all scores of a row go up alike: that changes no softmax
+    for rows, lecture in lectures(query, table, *given, 1000):
+        taught_cross_entropy(query, table, [(rows, lecture)], len(batch.row), LossWeights())
+        torch.testing.assert_close(lecture.scores @ to_one, torch.zeros(4, 1), atol=1e-5, rtol=0)
+
+
 def test_products_in_bfloat16_give_nearly_the_same_gradients():
     query, table, soft, batch, near, number = case(3, rows=40, entities=300, width=32, dtype=torch.float32)
     weights = LossWeights(0.7, 2.0, 1.5, 0.5)

@@ -49,6 +49,18 @@ def test_the_sum_credits_a_set_with_what_each_of_its_members_does():
     assert (of(0, 0, "sum") == 0).all()
 
 
+def test_with_the_split_too_a_teacher_that_says_what_the_student_says_adds_nothing_to_the_sum():
+    evidence, log_probs, inside = case()
+    log_probs[1] = (evidence.logits / WEIGHTS.tau).log_softmax(1)
+
+    def of(first: int, second: int) -> torch.Tensor:
+        action = torch.tensor([[first, second]], dtype=torch.float64).expand(4, -1)
+        return improvement(evidence.logits, log_probs, action, inside, evidence.own_effect(), WEIGHTS, credit="sum")
+
+    torch.testing.assert_close(of(1, 1), of(1, 0))
+    assert of(1, 0).abs().min() > 0.01
+
+
 def test_known_answers_do_not_compete():
     evidence, _, _ = case()
     other = evidence.logits.clone()
