@@ -32,7 +32,7 @@ from dsomgnn.neighbourhood import Neighbours
 from dsomgnn.places import find_dataset
 from dsomgnn.registry import make_encoder, plugin_file
 from dsomgnn.sampling import BlockSampler, seed_all
-from dsomgnn.settings import FeatureRecipe, Recipe
+from dsomgnn.settings import Distill, FeatureRecipe, Recipe
 
 TEXT_DIM = 128
 
@@ -179,48 +179,42 @@ def make_teacher(job: Job, name: str, phase: int = 0) -> Model:
 
 def make_distiller(job: Job, student: Model, teachers: list[FrozenTeacher]) -> Distiller:
     """The distiller of a recipe whose policy is not "none"."""
-    recipe, agent = job.recipe, job.recipe.agent
-    distill = recipe.distill
+    recipe, distill = job.recipe, job.recipe.distill
     neighbours = Neighbours(job.teacher_mkg, distill.neighbourhood, distill.hops, distill.walks)
+    states: StateBuilder | None = None
     choice: Agent | FixedChoice
-    states = None
     if distill.policy == "reinforce":
         states = make_states(job, teachers, neighbours)
-        width = states.width(student.relation.shape[1])
-        options = AgentOptions(
-            agent.reward, agent.baseline, agent.rows, agent.entropy, agent.lr, agent.clip, agent.credit
-        )
-        choice = Agent(Policy(width, len(teachers), agent.hidden).to(job.device), options)
+        choice = _make_agent(job, states.width(student.relation.shape[1]), len(teachers))
     else:
         choice = FixedChoice(distill.policy, [teacher.name for teacher in teachers])
-    weights = LossWeights(
-        distill.gamma,
-        distill.tau,
-        distill.alpha,
-        distill.beta,
-        distill.binary,
-        distill.neighbourhood != "none",
-        distill.combine,
-    )
-    stages = Stages.within(recipe.student.epochs, distill.alone, distill.warmup, agent.epochs)
-    n3, held, products = recipe.student.n3, job.held, getattr(torch, recipe.student.products)
-    known = Answers.of(job.dataset.train, job.dataset.num_entities, job.dataset.num_relations)
     return Distiller(
         student,
         teachers,
         job.training,
-        known,
+        Answers.of(job.dataset.train, job.dataset.num_entities, job.dataset.num_relations),
         neighbours,
         states,
         choice,
-        weights,
-        n3,
-        stages,
-        held,
-        products,
+        _loss_weights(distill),
+        recipe.student.n3,
+        Stages.within(recipe.student.epochs, distill.alone, distill.warmup, recipe.agent.epochs),
+        job.held,
+        getattr(torch, recipe.student.products),
         recipe.student.candidates,
         distill.transfer,
     )
+
+
+def _make_agent(job: Job, width: int, teachers: int) -> Agent:
+    agent = job.recipe.agent
+    options = AgentOptions(agent.reward, agent.baseline, agent.rows, agent.entropy, agent.lr, agent.clip, agent.credit)
+    return Agent(Policy(width, teachers, agent.hidden).to(job.device), options)
+
+
+def _loss_weights(distill: Distill) -> LossWeights:
+    split = distill.neighbourhood != "none"
+    return LossWeights(distill.gamma, distill.tau, distill.alpha, distill.beta, distill.binary, split, distill.combine)
 
 
 def make_states(
