@@ -75,7 +75,8 @@ class Ranking:
 
     def _ensemble(self) -> Ensemble:
         teachers = [self.model(name) for name in self.teachers]
-        return Ensemble([teacher for teacher in teachers if isinstance(teacher, FrozenTeacher)])
+        frozen = [teacher for teacher in teachers if isinstance(teacher, FrozenTeacher)]
+        return Ensemble(frozen, self.job.recipe.distill.combine)
 
 
 def open_ranking(

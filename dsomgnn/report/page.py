@@ -48,6 +48,7 @@ def page(ranking: Ranking, report: dict[str, Any]) -> str:
             legend=view.legend,
             entities=_entities(ranking, wanted),
             pictures=thumbnails(job.dataset, job.recipe, wanted),
+            combine=job.recipe.distill.combine,
             recipe=(ranking.run.path / "recipe.toml").read_text(encoding="utf-8"),
             data=job.dataset,
         )

@@ -1,4 +1,4 @@
-"""The mean of the teachers' probabilities."""
+"""All teachers as one: the mean of their probabilities, or their product."""
 
 from __future__ import annotations
 
@@ -24,6 +24,17 @@ def test_it_is_the_mean_of_those_that_speak_of_the_head_or_of_all_where_none_doe
     p, q = (t.logits(queries).div(t.temperature).softmax(1) for t in (one, two))
     wanted = torch.stack([(p[0] + q[0]) / 2, p[1], q[2], (p[3] + q[3]) / 2])
     assert torch.allclose(Ensemble([one, two]).logits(queries).exp(), wanted, atol=1e-6)
+
+
+def test_it_is_the_normalised_product_where_they_are_multiplied():
+    one = teacher(0, [True, True, False, False, True, True], 0.7)
+    two = teacher(1, [True, False, True, False, True, True], 2.0)
+    queries = torch.tensor([[0, 0], [1, 1], [2, 3], [3, 0]])
+    p, q = (t.logits(queries).div(t.temperature).softmax(1) for t in (one, two))
+    both = (p * q).sqrt()
+    both /= both.sum(1, keepdim=True)
+    wanted = torch.stack([both[0], p[1], q[2], both[3]])
+    assert torch.allclose(Ensemble([one, two], "product").logits(queries).exp(), wanted, atol=1e-6)
 
 
 def test_answers_too_improbable_for_a_float_are_still_told_apart():
