@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import pytest
 import torch
 
 from dsomgnn.distill.ensemble import Ensemble
 from dsomgnn.distill.teachers import FrozenTeacher
 from dsomgnn.models.score import DistMult
+from dsomgnn.ranking import open_ranking
 
 N, R, D = 6, 2, 4
 
@@ -43,3 +47,16 @@ def test_answers_too_improbable_for_a_float_are_still_told_apart():
     assert (found.exp() == 0).sum() > 1
     assert found.isfinite().all()
     assert len(found.unique()) == N - 1  # the first of either teacher has half of all
+
+
+@pytest.mark.parametrize("combine", ["mean", "product"])
+def test_a_run_is_ranked_by_the_ensemble_that_its_student_was_taught_by(combine: str, workshop: Path, call):
+    assert call("fit", "tiny.toml", "--run", "run", "--set", f"distill.combine={combine}").code == 0
+    ranking = open_ranking("run", ["ensemble"])
+    ensemble = ranking.model("ensemble")
+    teachers = [ranking.model(name) for name in ranking.teachers]
+    queries = torch.tensor([[0, 0], [1, 1], [2, 0]])
+    assert len(teachers) > 1
+    torch.testing.assert_close(ensemble.logits(queries), Ensemble(teachers, combine).logits(queries))
+    other = "product" if combine == "mean" else "mean"
+    assert not torch.allclose(ensemble.logits(queries), Ensemble(teachers, other).logits(queries))
