@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from functools import reduce
 
 import torch
 from torch import Tensor
@@ -11,7 +12,7 @@ from dsomgnn.distill.teachers import FrozenTeacher
 
 
 class Ensemble:
-    """The soft labels of all teachers at tau 1, in all rows of those that speak of the head.
+    """The soft labels at tau 1 of all teachers that speak of a query's head.
 
     `combine`: the "mean" of their probabilities, or their normalised "product".
     """
@@ -22,25 +23,15 @@ class Ensemble:
 
     def logits(self, queries: Tensor) -> Tensor:
         """Their log (B, N), of queries (B, 2); of all teachers where none speaks of the head."""
-        shares = self._shares(queries[:, 0])
-        return self._product(queries, shares) if self.combine == "product" else self._mean(queries, shares)
+        if self.combine == "product":
+            return reduce(torch.Tensor.add_, self._weighed(queries)).log_softmax(1)
+        return reduce(lambda total, part: torch.logaddexp(total, part, out=total), self._weighed(queries))
 
-    def _mean(self, queries: Tensor, shares: Tensor) -> Tensor:
-        total: Tensor | None = None
-        for teacher, share in zip(self.teachers, shares.log().unbind(1), strict=True):
-            part = teacher.log_probs(queries).add_(share[:, None])
-            total = part if total is None else torch.logaddexp(total, part, out=total)
-        assert total is not None
-        return total
-
-    def _product(self, queries: Tensor, shares: Tensor) -> Tensor:
-        """Of their logarithms the mean, as a distribution."""
-        total: Tensor | None = None
-        for teacher, share in zip(self.teachers, shares.unbind(1), strict=True):
-            part = teacher.log_probs(queries).mul_(share[:, None])
-            total = part if total is None else total.add_(part)
-        assert total is not None
-        return total.log_softmax(1)
+    def _weighed(self, queries: Tensor) -> Iterator[Tensor]:
+        """Log probabilities (B, N) of one teacher after another, each to the power of its share or times it."""
+        for teacher, share in zip(self.teachers, self._shares(queries[:, 0]).unbind(1), strict=True):
+            found, share = teacher.log_probs(queries), share[:, None]
+            yield found.mul_(share) if self.combine == "product" else found.add_(share.log())
 
     def _shares(self, head: Tensor) -> Tensor:
         """Share of each teacher, (B, K)."""
