@@ -30,6 +30,8 @@ What the words mean:
   ties against the model shows that the contenders did the same work. TorchKGE ranks a few triples with an untrained
   model of its own, PyG only tails and unfiltered: the time of either does not depend on the model.
 - **Extra MB** is how far the process's memory grew beyond parameters, optimiser state, teacher tables and data.
+- Numbers below 1e-38 are 0 for everybody, as `dsomgnn` sets it: Intel processors take tens of times as long for a
+  product with them, which PyKEEN's first steps are full of.
 - Every contender has a turn in each round, in the opposite order every other round; ratios are taken within a round.
   Figures are medians over rounds (least to greatest); *cores* is what the contender kept busy, *load* the machine's
   1-minute average, the benchmark itself included.

@@ -96,7 +96,11 @@ def _memory(what: str) -> float:
 
 
 def serve(folder: Path) -> None:
-    """Read names, write replies, until the other end is closed. What a library prints goes to stderr."""
+    """Read names, write replies, until the other end is closed. What a library prints goes to stderr.
+
+    Numbers below 1e-38 are 0 for everybody, as dsomgnn sets it: with them a step of PyKEEN, whose scores begin far
+    apart, takes 40 times as long on an Intel processor, and nothing would be compared but that.
+    """
     import torch
 
     from speed.work import Work
@@ -104,6 +108,7 @@ def serve(folder: Path) -> None:
     replies = os.fdopen(os.dup(1), "w")
     os.dup2(2, 1)
     work = Work.load(folder)
+    torch.set_flush_denormal(True)
     torch.set_num_threads(work.sizes.threads)
     sitting: dict[str, Sitting] = {}
     for line in sys.stdin:
