@@ -35,8 +35,8 @@ from dsomgnn.data.mkg import MKG
 from dsomgnn.data.triples import load_dataset
 from dsomgnn.distill.distiller import TAUGHT
 from dsomgnn.distill.teachers import freeze
+from dsomgnn.epochs import MEASURE_EVERY, optimisers_of
 from dsomgnn.errors import DsomError
-from dsomgnn.fit import MEASURE_EVERY, optimisers_of
 from dsomgnn.neighbourhood import Neighbours
 from dsomgnn.output import write_file
 from dsomgnn.recipe import load_recipe

@@ -11,7 +11,7 @@ from dsomgnn.build import Job, build
 from dsomgnn.check import check_recipe
 from dsomgnn.errors import INTERRUPTED
 from dsomgnn.fit import fit
-from dsomgnn.output import show, write_json
+from dsomgnn.output import show, unless_closed, write_json
 from dsomgnn.progress import Progress
 from dsomgnn.rank.paper import latex, markdown
 from dsomgnn.rank.tables import choice_table, overall_table, phase_table, readable, relation_table, slice_table
@@ -74,7 +74,8 @@ def rank_command(
     if out is not None:
         write_json(result, out)
     if out != "-":
-        _show_ranks(result, ranking, form)
+        with unless_closed():
+            _show_ranks(result, ranking, form)
     if drop and names == [STUDENT]:
         print("note: a student reads no modality, so --drop changes nothing; say --model all", file=sys.stderr)
     elif report:

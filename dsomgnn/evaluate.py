@@ -1,4 +1,4 @@
-"""Ranks of a job's model on one split."""
+"""Ranks of a job's model on one split, and what valid triples tell of a model."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ from torch import Tensor
 
 from dsomgnn.build import Job
 from dsomgnn.distill.ensemble import Ensemble
-from dsomgnn.distill.teachers import FrozenTeacher
+from dsomgnn.distill.teachers import FrozenTeacher, fit_temperature, freeze
+from dsomgnn.models.model import Model
 from dsomgnn.processor import FULL, fast_dtype, float32_precision, products
 from dsomgnn.rank.counting import Counter, Dense, Pruned
+from dsomgnn.rank.metrics import mrr
 from dsomgnn.rank.ranks import Ranks, rank_triples
 
 
@@ -29,3 +31,13 @@ def rank_these(job: Job, model: FrozenTeacher | Ensemble, triples: Tensor) -> Ra
         exactly = products(FULL if job.device.type == "cuda" else float32_precision())  # a GPU trains in TF32
         counter = Dense(exactly(lambda queries: model.logits(queries.to(job.device))), budget)
     return rank_triples(counter, triples, job.known, data.num_entities, data.num_relations)
+
+
+def valid_mrr(job: Job, model: Model) -> float:
+    """Filtered validation MRR, ties realistic: what models are selected by."""
+    return mrr(rank_these(job, freeze("", model, None), job.selecting))
+
+
+def temperature(job: Job, model: Model) -> float:
+    """The temperature that fits a model's soft labels to the valid triples that models are selected on."""
+    return fit_temperature(freeze("", model, None), job.selecting, job.dataset.num_relations)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import os
 import sys
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -31,8 +32,20 @@ def probability(share: float) -> str:
 def show(*tables: Table) -> None:
     """Tables on stdout, a blank line between two; a pipe gets them as wide as they are."""
     console = Console(width=None if sys.stdout.isatty() else 160, highlight=False, markup=False, emoji=False)
-    for place, table in enumerate(tables):
-        console.print(*[""] * min(place, 1), table, sep="\n")
+    with console.capture() as text:  # printed by rich itself, a closed pipe would end the process
+        for place, table in enumerate(tables):
+            console.print(*[""] * min(place, 1), table, sep="\n")
+    print(text.get(), end="")
+
+
+@contextmanager
+def unless_closed() -> Iterator[None]:
+    """Print, and go on where nobody reads any more (`| head`)."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError:  # what is still buffered would fail again when the process ends
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def write_json(result: dict[str, Any], target: str) -> None:

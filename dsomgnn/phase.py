@@ -156,3 +156,18 @@ def _resume(phase: Phase, run: Run) -> tuple[Standing, States] | None:
         for key, value in standing.baseline.items():
             setattr(phase.agent.baseline, key, value)
     return standing, {name: scoped(tensors, f"best.{name}.") for name in phase.modules()}
+
+
+def finish(run: Run, record: dict, name: str, standing: Standing, **extra: Any) -> None:
+    """Note a finished phase, then forget its checkpoint."""
+    record["phases"][name] = {
+        "valid_mrr": standing.best_mrr,
+        "best_epoch": standing.best_epoch,
+        "epochs": standing.epoch,
+        "seconds": round(standing.seconds, 3),
+        **extra,
+    }
+    run.log({"event": "phase", "phase": name, "valid_mrr": standing.best_mrr, "best_epoch": standing.best_epoch})
+    record["log"] = run.log_size()
+    run.write_json("record.json", record)
+    run.drop(CHECKPOINT)

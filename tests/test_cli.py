@@ -355,3 +355,15 @@ def test_a_true_process_in_a_fresh_home_prints_only_the_json(finished: Path, tmp
     )
     assert done.returncode == 0, done.stderr
     assert list(json.loads(done.stdout)["models"]) == ["student"]
+
+
+def test_the_report_is_written_where_nobody_reads_the_tables_any_more(finished: Path):
+    """`dsomgnn rank | head -1`."""
+    command = [sys.executable, "-m", "dsomgnn", "rank", str(finished)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        process.stdout.close()
+        said = process.stderr.read()
+    assert process.returncode == 0, said
+    assert "report: " in said
+    assert "roken" not in said
+    assert (finished / "rank" / "report.html").exists()

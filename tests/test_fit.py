@@ -7,7 +7,7 @@ from pathlib import Path
 
 import dsomgnn.fit as fitting
 from dsomgnn.distill.distiller import Stages
-from dsomgnn.fit import fit_epoch
+from dsomgnn.epochs import fit_epoch
 
 
 def epochs_of_student(run: str) -> list[dict]:

@@ -19,7 +19,7 @@ from dsomgnn.distill.lesson import Lesson
 from dsomgnn.distill.losses import distillation, inside_mask, mix
 from dsomgnn.distill.policy import merged_weights
 from dsomgnn.distill.teachers import FrozenTeacher, fit_temperature, freeze
-from dsomgnn.fit import distil_epoch, optimisers_of
+from dsomgnn.epochs import distil_epoch, optimisers_of
 from dsomgnn.models.cross_entropy import cross_entropy
 from dsomgnn.models.encoders import CompGCN
 from dsomgnn.models.fusion import FUSIONS

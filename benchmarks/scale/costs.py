@@ -20,7 +20,7 @@ from dsomgnn.choices import Tally
 from dsomgnn.data.mkg import MKG
 from dsomgnn.data.triples import Dataset, Vocabulary
 from dsomgnn.distill.teachers import freeze
-from dsomgnn.fit import optimisers_of
+from dsomgnn.epochs import optimisers_of
 from dsomgnn.output import write_file
 from dsomgnn.settings import Recipe
 from dsomgnn.steps import plain_step, taught_step

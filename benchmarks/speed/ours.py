@@ -20,8 +20,8 @@ from dsomgnn.distill.agent import FixedChoice
 from dsomgnn.distill.distiller import TAUGHT, Distiller
 from dsomgnn.distill.losses import LossWeights
 from dsomgnn.distill.teachers import FrozenTeacher, freeze
+from dsomgnn.epochs import MEASURE_EVERY, optimisers_of
 from dsomgnn.evaluate import rank_split
-from dsomgnn.fit import MEASURE_EVERY, optimisers_of
 from dsomgnn.models.model import Model
 from dsomgnn.neighbourhood import Neighbours
 from dsomgnn.settings import Recipe

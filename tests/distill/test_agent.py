@@ -14,7 +14,7 @@ from dsomgnn.distill.losses import LossWeights, distillation, inside_mask, mix
 from dsomgnn.distill.policy import merged_weights
 from dsomgnn.distill.rewards import improvement
 from dsomgnn.distill.teachers import freeze
-from dsomgnn.fit import distil_epoch, fit_epoch, optimisers_of
+from dsomgnn.epochs import distil_epoch, fit_epoch, optimisers_of
 from dsomgnn.models.cross_entropy import cross_entropy
 from dsomgnn.recipe import parse_recipe
 

@@ -8,7 +8,7 @@ import torch
 from dsomgnn.batches import TrainingQueries
 from dsomgnn.build import build, make_teacher
 from dsomgnn.distill.teachers import fit_temperature, freeze
-from dsomgnn.fit import fit_epoch, optimisers_of
+from dsomgnn.epochs import fit_epoch, optimisers_of
 from dsomgnn.recipe import parse_recipe
 
 

@@ -161,7 +161,7 @@ def logits_after_training(folder, splits, encoder) -> list[torch.Tensor]:
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_changing_valid_or_test_triples_changes_no_logit_and_changing_train_does(tmp_path, encoder, monkeypatch):
     """What validation data may do is choose the epoch (there is one here) and the temperature (held fast here)."""
-    monkeypatch.setattr("dsomgnn.fit.fit_temperature", lambda *_: 1.0)
+    monkeypatch.setattr("dsomgnn.evaluate.fit_temperature", lambda *_: 1.0)
     changed = {
         "valid": {**TINY, "valid": [("f", "likes", "e"), ("d", "likes", "b"), ("c", "knows", "f")]},
         "test": {**TINY, "test": [("a", "knows", "f")]},
