@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import ctypes
+import math
+import mmap
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache
 
@@ -74,3 +76,8 @@ def keep_memory() -> bool:
         return False
     settings = ((MMAP_MAX, 0), (TRIM_THRESHOLD, 2**31 - 1), (TOP_PAD, 2**26), (ARENA_MAX, 2))
     return all(mallopt(*setting) for setting in settings)
+
+
+def own_pages(shape: Sequence[int], dtype: torch.dtype) -> torch.Tensor:
+    """Zeros that go back to the system when they are freed: large ones that come and go would leave holes elsewhere."""
+    return torch.frombuffer(mmap.mmap(-1, math.prod(shape) * dtype.itemsize), dtype=dtype).view(*shape)

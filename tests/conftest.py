@@ -54,6 +54,14 @@ def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return cache
 
 
+@pytest.fixture(autouse=True)
+def all_numbers() -> None:
+    """What runs before this test set to 0 for speed, numbers below 1e-38, is there again."""
+    import torch
+
+    torch.set_flush_denormal(False)
+
+
 @pytest.fixture(scope="session")
 def worldfacts() -> Path:
     return ROOT / "datasets" / "worldfacts"

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dsomgnn.data.triples import directed
-
 
 @dataclass(frozen=True)
 class Answers:
@@ -25,9 +23,11 @@ class Answers:
     @classmethod
     def of(cls, triples: Tensor, num_entities: int, num_relations: int) -> Answers:
         """From triples (n, 3), in both directions: the head side of (h, r, t) is the query (t, r + R)."""
-        head, relation, tail = directed(triples, num_relations).unbind(1)
+        head, relation, tail = triples.unbind(1)
         width = 2 * num_relations
-        facts = ((head * width + relation) * num_entities + tail).unique()
+        asks_tail = (head * width + relation) * num_entities + tail
+        asks_head = (tail * width + relation + num_relations) * num_entities + head
+        facts = torch.cat([asks_tail, asks_head]).unique()
         keys, counts = (facts // num_entities).unique_consecutive(return_counts=True)
         indptr = torch.cat([counts.new_zeros(1), counts.cumsum(0)])
         return cls(keys, indptr, facts % num_entities, width)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from dsomgnn.errors import DsomError
+from dsomgnn.processor import own_pages
 from dsomgnn.rank import bounds
 
 Logits = Callable[[Tensor], Tensor]
@@ -96,10 +97,14 @@ class Pruned:
     """
 
     def __init__(self, vectors: Logits, entities: Tensor, dtype: torch.dtype = torch.float32, budget: int = BUDGET):
-        self.vectors, self.entities, self.rough = vectors, entities, entities.to(dtype)
-        parts = entities.split(CHUNK)
-        self.size = torch.cat([part.norm(dim=1) for part in parts])
-        self.lost = torch.cat([(part - part.bfloat16().float()).norm(dim=1) for part in parts])
+        self.vectors, self.entities, self.rough = vectors, entities, entities
+        if dtype != entities.dtype:
+            self.rough = own_pages(entities.shape, dtype).copy_(entities)
+        sizes = torch.empty(2, len(entities))
+        for part, size in zip(entities.split(CHUNK), sizes.split(CHUNK, 1), strict=True):  # in place: nothing left over
+            size[0] = part.norm(dim=1)
+            size[1] = (part - part.bfloat16().float()).norm(dim=1)
+        self.size, self.lost = sizes
         self.threads = torch.get_num_threads()
         self.scores = max(1, budget // (2 * self.threads * dtype.itemsize))  # a mask and copies take as much again
         _refuse(torch.isfinite(self.size).all())
@@ -188,12 +193,11 @@ def _between(scores: Tensor, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]
     In a row where these are many, those above `high` (n,) are counted, not listed.
     """
     rows, width = scores.shape
-    order, crowd = bounds.ordered(scores), np.zeros(rows, dtype=np.int64)
-    open_to = order >= bounds.at_least(low, scores.dtype)
+    crowd, open_to = np.zeros(rows, dtype=np.int64), bounds.at_least(scores, low)
     flat = np.flatnonzero(open_to)
     crowded = np.flatnonzero(np.diff(np.searchsorted(flat, np.arange(rows + 1) * width)) > CROWD * width)
     if len(crowded):
-        ahead = order[crowded] >= bounds.above(high, scores.dtype)[crowded]
+        ahead = bounds.above(scores[crowded], high[crowded])
         crowd[crowded] = [np.count_nonzero(row) for row in ahead]
         open_to[crowded] ^= ahead
         flat = np.flatnonzero(open_to)
