@@ -113,10 +113,10 @@ class TrainingQueries:
 
     def at(self, index: Tensor) -> Batch:
         """The batch of the queries at `index` (B,)."""
-        count = self.indptr.diff()[index]
+        start = self.indptr[index]
+        count = self.indptr[index + 1] - start
         row = torch.repeat_interleave(torch.arange(len(index)), count)
-        within = torch.arange(len(row)) - (count.cumsum(0) - count)[row]
-        at = self.indptr[index][row] + within
+        at = torch.arange(len(row)) + (start - count.cumsum(0) + count)[row]
         return Batch(self.queries[index], row, self.target[at], index, at)
 
     def around(self, position: Tensor) -> tuple[Batch, Tensor]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cached_property
+from copy import copy
 
 import torch
 from torch import Tensor
@@ -32,10 +32,11 @@ class BlockSampler:
         self._place = torch.zeros(mkg.num_entities, dtype=torch.long)
         self._known = torch.zeros(mkg.num_entities, dtype=torch.bool)
 
-    @cached_property
-    def full(self) -> BlockSampler:
-        """The same depth with every neighbour."""
-        return BlockSampler(self.mkg, [-1] * len(self.fanouts))
+    def of(self, most: int) -> BlockSampler:
+        """The same depth with so many neighbours of every entity; -1: with every one."""
+        other = copy(self)
+        other.fanouts = [most] * len(self.fanouts)
+        return other
 
     def layers(self, seeds: Tensor, own: Tensor | None = None) -> list[Layer]:
         """Layers, outermost first, whose last destinations are `seeds` (distinct entities).

@@ -47,7 +47,7 @@ def test_each_layer_takes_its_fan_out_of_distinct_train_edges(random_mkg, fanout
 
 
 def test_full_takes_every_edge_at_the_same_depth(random_mkg):
-    layers = BlockSampler(random_mkg, [1, 2]).full.layers(torch.arange(40))
+    layers = BlockSampler(random_mkg, [1, 2]).of(-1).layers(torch.arange(40))
     assert [Counter(edges_of(layer)) for layer in layers] == [Counter(map(tuple, random_mkg.edges.tolist()))] * 2
 
 

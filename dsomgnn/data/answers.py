@@ -36,11 +36,6 @@ class Answers:
         return len(self.keys)
 
     @property
-    def counts(self) -> Tensor:
-        """Number of answers per query, (Q,)."""
-        return self.indptr.diff()
-
-    @property
     def queries(self) -> Tensor:
         """The distinct queries (Q, 2): head, relation."""
         return torch.stack([self.keys // self.width, self.keys % self.width], 1)
@@ -55,10 +50,9 @@ class Answers:
 
     def gather(self, position: Tensor) -> tuple[Tensor, Tensor]:
         """Row and answer of every known answer of the queries at `position` (B,); -1 has none."""
-        known = position >= 0
-        safe = position.clamp(min=0)
-        count = torch.where(known, self.counts[safe], 0) if len(self.keys) else torch.zeros_like(position)
+        start = self.indptr[position.clamp(min=0)]
+        end = self.indptr[(position + 1).clamp(min=0)]
+        count = end - start
         row = torch.repeat_interleave(torch.arange(len(position)), count)
-        start = count.cumsum(0) - count
-        within = torch.arange(len(row)) - start[row]
-        return row, self.tails[self.indptr[safe[row]] + within]
+        at = torch.arange(len(row)) + (start - count.cumsum(0) + count)[row]
+        return row, self.tails[at]

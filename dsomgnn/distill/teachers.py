@@ -10,13 +10,16 @@ from scipy.optimize import minimize_scalar
 from torch import Tensor
 
 from dsomgnn.batches import TrainingQueries, rows_within
+from dsomgnn.counter import Counter
 from dsomgnn.models.fusion import STRUCTURE
 from dsomgnn.models.model import Model
 from dsomgnn.models.score import ScoreFunction
 from dsomgnn.pool import EVERYONE, Pool
+from dsomgnn.sampling import seed_all
 
 COLDEST, HOTTEST = 0.1, 10.0
 FITTED = 2**28  # bytes that the scores a temperature is fitted on may take
+MOST = 256  # neighbours that a head hears: a hub has as many queries as edges, and each would hear all of them anew
 
 
 @dataclass(frozen=True)
@@ -83,21 +86,24 @@ def freeze(
     table, heads = model.encode_all()
     own = None
     if training is not None and model.encoder is not None:
-        own = _own_heads(model, table, training, batch)
+        with Counter(f"{name}: heads of queries, each without its own edges") as count:
+            own = _own_heads(model, table, training, batch, count)
     return FrozenTeacher(name, model.score, table, heads, model.relation.detach(), speaks(model), own, temperature)
 
 
-def _own_heads(model: Model, table: Tensor, training: TrainingQueries, batch: int) -> Tensor:
-    """Encoded heads (Q, d) by training query, every neighbour used but through the query's own edges.
+def _own_heads(model: Model, table: Tensor, training: TrainingQueries, batch: int, count: Counter) -> Tensor:
+    """Encoded heads (Q, d) by training query, MOST neighbours used, but not through the query's own edges.
 
     Layers merge the queries of a batch, and hide the edges of all of them. So no head is twice in a batch: else all
     its queries would share one vector, made without any of its edges.
     """
-    own = torch.empty_like(table[training.queries[:, 0]])
-    for turn in _turns(training.queries[:, 0]):
-        for index in turn.split(batch):
-            part = training.at(index)
-            own[index] = model.heads(table, part.queries[:, 0].to(table.device), part.pairs, every=True)
+    own, done = table.new_empty(len(training.queries), table.shape[1]), 0
+    seed_all(0)  # a run that goes on draws what it had drawn
+    for index in (some for turn in _turns(training.queries[:, 0]) for some in turn.split(batch)):
+        part = training.at(index)
+        own[index] = model.heads(table, part.queries[:, 0].to(table.device), part.pairs, most=MOST)
+        done += len(index)
+        count(done, len(own))
     return own
 
 

@@ -74,17 +74,17 @@ class Model(nn.Module):
         """Fused vectors of all entities, (N, d)."""
         return self.fusion()
 
-    def heads(self, table: Tensor | None, head: Tensor, own: Tensor | None = None, every: bool = False) -> Tensor:
+    def heads(self, table: Tensor | None, head: Tensor, own: Tensor | None = None, most: int = 0) -> Tensor:
         """Encoded heads (B, d) for entity ids (B,); no message passes between the pairs of entities `own` (n, 2).
 
-        Messages come from sampled neighbours, or from `every` one. Without the `table` of all fused vectors (N, d)
-        those that are needed are made.
+        Messages come from sampled neighbours, or from up to `most` of an entity, -1 for every one. Without the `table`
+        of all fused vectors (N, d) those that are needed are made.
         """
         vectors = self.fusion if table is None else table.__getitem__
         if self.encoder is None or self.sampler is None:
             return vectors(head)
         seeds, back = head.unique(return_inverse=True)
-        sampler = self.sampler.full if every else self.sampler
+        sampler = self.sampler.of(most) if most else self.sampler
         layers = [layer.to(head.device) for layer in sampler.layers(seeds.cpu(), own)]
         x = vectors(layers[0].nodes)
         with own_code(self.encoder, f"forward of {type(self.encoder).__name__}"):
@@ -125,4 +125,4 @@ class Model(nn.Module):
         if self.encoder is None:
             return table, table
         parts = torch.arange(len(table), device=table.device).split(chunk)
-        return table, torch.cat([self.heads(table, part, every=True) for part in parts])
+        return table, torch.cat([self.heads(table, part, most=-1) for part in parts])

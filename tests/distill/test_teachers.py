@@ -7,6 +7,7 @@ import torch
 
 from dsomgnn.batches import TrainingQueries
 from dsomgnn.build import build, make_teacher
+from dsomgnn.distill import teachers
 from dsomgnn.distill.teachers import fit_temperature, freeze
 from dsomgnn.epochs import fit_epoch, optimisers_of
 from dsomgnn.recipe import parse_recipe
@@ -43,7 +44,7 @@ def test_own_heads_are_encoded_without_the_edges_of_their_own_query(job):
     training = TrainingQueries(job.teacher_mkg)
     frozen = freeze("gnn", model, training, batch=1)
     one = training.at(torch.tensor([7]))
-    alone = model.heads(frozen.entities, one.queries[:, 0], one.pairs, every=True)
+    alone = model.heads(frozen.entities, one.queries[:, 0], one.pairs, most=-1)
     torch.testing.assert_close(frozen.own_heads[7:8], alone)
     assert not torch.allclose(frozen.own_heads[7], frozen.heads[one.queries[0, 0]])
 
@@ -59,17 +60,33 @@ def test_a_head_with_two_queries_keeps_the_edges_of_the_other_one(job):
     assert len(distinct) >= len(index) - 1  # a symmetric relation and its inverse hide the same edges
 
 
+def test_of_a_hubs_neighbours_some_are_drawn_the_same_ones_each_time(job, monkeypatch):
+    model, training = scrambled(job, "gnn"), TrainingQueries(job.teacher_mkg)
+    whole = freeze("gnn", model, training).own_heads
+    monkeypatch.setattr(teachers, "MOST", 3)
+    torch.manual_seed(1)
+    some = freeze("gnn", model, training).own_heads
+    torch.manual_seed(2)
+    assert torch.equal(freeze("gnn", model, training).own_heads, some)
+    degree = job.teacher_mkg.edges[:, 2].bincount(minlength=job.dataset.num_entities)[training.queries[:, 0]]
+    few, many = degree <= 3, degree > 8
+    assert few.any()
+    assert many.any()
+    torch.testing.assert_close(some[few], whole[few])
+    assert not torch.isclose(some[many], whole[many]).all(1).any()
+
+
 def test_a_target_that_is_moved_elsewhere_does_not_change_its_own_query(job):
     """Neither the candidates' table nor the head's messages carry the answer: only the target's vector is compared."""
     model = scrambled(job, "gnn")
     training = TrainingQueries(job.teacher_mkg)
     batch = training.at(torch.tensor([7]))
     table = model.candidates().detach()
-    before = model.heads(table, batch.queries[:, 0], batch.pairs, every=True)
+    before = model.heads(table, batch.queries[:, 0], batch.pairs, most=-1)
     neighbours = set(job.teacher_mkg.edges[job.teacher_mkg.edges[:, 2] == batch.queries[0, 0], 0].tolist())
     only = [t for t in batch.target.tolist() if t in neighbours]
     table[only] += 10.0
-    torch.testing.assert_close(model.heads(table, batch.queries[:, 0], batch.pairs, every=True), before)
+    torch.testing.assert_close(model.heads(table, batch.queries[:, 0], batch.pairs, most=-1), before)
 
 
 def test_frozen_scores_are_the_models_scores(job):

@@ -92,7 +92,7 @@ def test_a_training_query_does_not_feel_its_target_and_a_new_query_does(thin, en
         return x.grad.any(1).tolist()
 
     assert gradient(own=own) == [True, False, True, False]
-    assert gradient(own=own.flip(1), every=True) == [True, False, True, False]
+    assert gradient(own=own.flip(1), most=-1) == [True, False, True, False]
     assert gradient() == [True, True, True, False]
 
 
