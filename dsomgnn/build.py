@@ -30,6 +30,7 @@ from dsomgnn.models.model import Model
 from dsomgnn.models.score import SCORES
 from dsomgnn.neighbourhood import Neighbours
 from dsomgnn.places import find_dataset
+from dsomgnn.processor import number_format
 from dsomgnn.registry import make_encoder, plugin_file
 from dsomgnn.sampling import BlockSampler, seed_all
 from dsomgnn.settings import Distill, FeatureRecipe, Recipe
@@ -166,7 +167,7 @@ def make_teacher(job: Job, name: str, phase: int = 0) -> Model:
         structure=settings.structure,
         structure_dropout=settings.structure_dropout,
         init=settings.init,
-        products=getattr(torch, settings.products),
+        products=number_format(settings.products, job.device),
     )
     encoder = sampler = None
     if settings.encoder != "lookup":
@@ -200,7 +201,7 @@ def make_distiller(job: Job, student: Model, teachers: list[FrozenTeacher]) -> D
         recipe.student.n3,
         Stages.within(recipe.student.epochs, distill.alone, distill.warmup, recipe.agent.epochs),
         job.held,
-        getattr(torch, recipe.student.products),
+        number_format(recipe.student.products, job.device),
         recipe.student.candidates,
         distill.transfer,
     )

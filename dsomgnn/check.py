@@ -12,6 +12,7 @@ from dsomgnn.data.audit.audit import audit
 from dsomgnn.data.audit.coverage import entity_texts
 from dsomgnn.data.audit.verdict import warnings
 from dsomgnn.models.model import Model
+from dsomgnn.record import products_used
 from dsomgnn.settings import Recipe, TeacherRecipe, Training
 from dsomgnn.trackers import tracker_class
 
@@ -37,6 +38,7 @@ def check_recipe(recipe: Recipe, path: Path) -> Iterator[str]:
         model = make_teacher(job, name)
         yield f"teacher   {name}: {_parameters(model):,} parameters, {teacher.encoder} keeps its contract"
         yield from (f"warning   {name}: {note}" for note in notes if teacher.encoder != "lookup")
+    yield f"products  {', '.join(f'{name} {found}' for name, found in products_used(job).items())}"
     if tracker_class(recipe.tracker, job.folder) is not None:
         yield f"tracker   {recipe.tracker}: found"
     yield f"memory    about {estimate_mb(job):,.0f} MB in the largest step, beside the data and libraries"

@@ -74,6 +74,8 @@ def _begin(job: Job, run: Run, progress: Progress, teachers_of: Sequence[Run] = 
     run.write_json("record.json", record)
     if others:
         progress.say(f"taken over: {', '.join(taken)}. Trained here: {others}", "yellow")
+    if any(record["products"][name] != training.products for name, training in job.recipe.trained.items()):
+        progress.say("products are float32: this processor is slower at bfloat16")
     for warning in record["data"]["warnings"]:
         progress.say(f"warning: {warning}", "yellow")
     return record

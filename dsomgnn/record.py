@@ -16,6 +16,7 @@ from dsomgnn.data.audit.audit import audit
 from dsomgnn.data.audit.coverage import entity_texts
 from dsomgnn.data.audit.verdict import warnings
 from dsomgnn.places import PACKAGE
+from dsomgnn.processor import number_format
 from dsomgnn.taken import teacher_key
 
 
@@ -55,6 +56,12 @@ def modalities_used(job: Job) -> dict[str, Any]:
     }
 
 
+def products_used(job: Job) -> dict[str, str]:
+    """The number format of every model's products on this machine."""
+    formats = {name: number_format(training.products, job.device) for name, training in job.recipe.trained.items()}
+    return {name: str(found).removeprefix("torch.") for name, found in formats.items()}
+
+
 def _of(job: Job) -> str:
     some, every = len(job.selecting), len(job.dataset.valid)
     return f" of {some:,} of the {every:,} valid triples, drawn by the seed" if some < every else ""
@@ -75,6 +82,7 @@ def start_record(job: Job, phases: dict[str, Any]) -> dict[str, Any]:
         "device": str(job.device) if job.device.type == "cpu" else torch.cuda.get_device_name(job.device),
         "threads": torch.get_num_threads(),
         "float32_products": torch.get_float32_matmul_precision(),
+        "products": products_used(job),
         "data": {
             "name": data.name,
             "folder": str(data.folder.resolve()),

@@ -58,8 +58,9 @@ class Training(Section):
     """Optimisation of a model: Adagrad with `lr` for tables, Adam with `lr_dense` for the rest.
 
     `steps`: batches of an epoch, at most; 0: all. `candidates`: entities that a batch is compared with, drawn at random
-    besides its own; 0: all (`dsomgnn.pool`). `products`: number format of the products with them, and of those with
-    projections of modalities; tables and optimisers stay float32.
+    besides its own; 0: all (`dsomgnn.pool`). `products`: coarsest number format of the products with them, and of those
+    with projections of modalities: a processor that is slower at bfloat16 takes float32. Tables and optimisers stay
+    float32.
     """
 
     epochs: Count = 60
@@ -228,9 +229,14 @@ class Recipe(Section):
         return self.teachers
 
     @property
+    def trained(self) -> dict[str, Training]:
+        """How each model of a run is trained."""
+        return {**self.pool, "student": self.student}
+
+    @property
     def sampled(self) -> bool:
         """Whether some model is trained over sampled candidates."""
-        return any(training.candidates for training in (self.student, *self.pool.values()))
+        return any(training.candidates for training in self.trained.values())
 
     @property
     def reserve(self) -> float:

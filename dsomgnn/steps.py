@@ -13,13 +13,14 @@ from dsomgnn.distill.distiller import Distiller
 from dsomgnn.models.model import Model
 from dsomgnn.optimise import Optimisers
 from dsomgnn.pool import Pool
+from dsomgnn.processor import number_format
 from dsomgnn.settings import Training
 
 
 def plain_step(model: Model, batch: Batch, optimisers: Optimisers, settings: Training) -> Tensor:
     """A step of cross entropy and N3; its loss."""
-    dtype = getattr(torch, settings.products)
     found, entities, device = [], model.fusion.num_entities, batch.row.device
+    dtype = number_format(settings.products, device)
 
     def losses() -> Iterator[Tensor]:
         for part in batch.parts(rows_within(settings.candidates or entities, 1, dtype)):

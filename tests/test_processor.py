@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
 
+import dsomgnn.processor
 from dsomgnn.device import prepare_torch
-from dsomgnn.processor import float32_precision, products
+from dsomgnn.processor import fast_dtype, float32_precision, number_format, products
 
 
 @pytest.fixture
@@ -70,3 +73,35 @@ def test_products_are_set_back_even_after_an_error():
         fail()
     assert during != [before]
     assert torch.get_float32_matmul_precision() == before
+
+
+CPU, GPU = torch.device("cpu"), torch.device("cuda")
+
+
+def test_bfloat16_is_taken_only_where_it_is_asked_for_and_faster(monkeypatch):
+    for faster in (torch.float32, torch.bfloat16):
+        monkeypatch.setattr(dsomgnn.processor, "fast_dtype", lambda faster=faster: faster)
+        assert number_format("bfloat16", CPU) == faster
+        assert number_format("bfloat16", GPU) == torch.bfloat16
+        assert {number_format("float32", device) for device in (CPU, GPU)} == {torch.float32}
+
+
+def test_the_faster_format_is_the_one_that_multiplies_sooner(monkeypatch):
+    for slow in (torch.float32, torch.bfloat16):
+        monkeypatch.setattr(dsomgnn.processor, "_seconds", lambda dtype, slow=slow: 2.0 if dtype == slow else 1.0)
+        assert fast_dtype.__wrapped__() != slow
+
+
+def test_a_run_on_a_processor_that_is_slower_at_bfloat16_is_one_in_float32_and_says_so(
+    workshop: Path, call, monkeypatch
+):
+    """All models of it, teachers with projections and the taught student too: torch would take 75 times as long."""
+    monkeypatch.setattr(dsomgnn.processor, "fast_dtype", lambda: torch.float32)
+    asked = [f"{name}.products=bfloat16" for name in ("teachers.s", "teachers.st", "student")]
+    told = call("fit", "tiny.toml", "--run", "low", *(word for change in asked for word in ("--set", change)))
+    assert "products are float32: this processor is slower at bfloat16" in told.err
+    assert "float32:" not in call("fit", "tiny.toml", "--run", "full").err
+    used = json.loads(Path("low/record.json").read_text())["products"]
+    assert used == dict.fromkeys(("s", "st", "student"), "float32")
+    low, full = (Path(run, "student.safetensors").read_bytes() for run in ("low", "full"))
+    assert low == full
