@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from dsomgnn.data.mkg import MKG
+from dsomgnn.unwaited import counts, moved
 
 MEMORY = 5 * 2**25  # bytes that a step's scores of all entities may take
 
@@ -20,8 +21,8 @@ def rows_within(entities: int, buffers: int, dtype: torch.dtype, memory: int = 0
 
 
 def between(row: Tensor, rows: slice) -> slice:
-    """Where the given rows stand in a sorted list of rows."""
-    first, last = torch.searchsorted(row, torch.tensor([rows.start, rows.stop], device=row.device)).tolist()
+    """Where the given rows stand in a sorted list of rows, on the CPU."""
+    first, last = torch.searchsorted(row, torch.tensor([rows.start, rows.stop])).tolist()
     return slice(first, last)
 
 
@@ -30,7 +31,8 @@ class Batch:
     """B queries with their T triples: triple i asks query `row[i]` for `target[i]`.
 
     `queries` (B, 2) head, relation; `row`, `target` (T,), row sorted; `index` (B,) the queries' place among all
-    training queries, -1 of transfer queries; `position` (T,) the triples' place in training order.
+    training queries, -1 of transfer queries, of which there are `transfers`, the last; `position` (T,) the triples'
+    place in training order.
     """
 
     queries: Tensor
@@ -38,11 +40,12 @@ class Batch:
     target: Tensor
     index: Tensor
     position: Tensor
+    transfers: int = 0
 
     @property
     def count(self) -> Tensor:
         """Triples per query, (B,)."""
-        return torch.bincount(self.row, minlength=len(self.queries))
+        return counts(self.row, len(self.queries))
 
     @property
     def pairs(self) -> Tensor:
@@ -56,12 +59,18 @@ class Batch:
     @property
     def transfer(self) -> Tensor:
         """Rows of the transfer queries."""
-        return torch.nonzero(self.index < 0)[:, 0]
+        last = len(self.queries)
+        return torch.arange(last - self.transfers, last, device=self.row.device)
 
     def joined_by(self, queries: Tensor) -> Batch:
         """With transfer queries (n, 2) after its own."""
         index = self.index.new_full((len(queries),), -1)
-        return replace(self, queries=torch.cat([self.queries, queries]), index=torch.cat([self.index, index]))
+        return replace(
+            self,
+            queries=torch.cat([self.queries, queries]),
+            index=torch.cat([self.index, index]),
+            transfers=self.transfers + len(queries),
+        )
 
     def spans(self, rows: int) -> Iterator[tuple[slice, slice]]:
         """Pieces of about the same size, of at most `rows` queries: where their queries stand, and where their
@@ -74,14 +83,16 @@ class Batch:
     def part(self, own: slice, triples: slice) -> Batch:
         """The batch of some of the queries."""
         row, target, position = self.row[triples] - own.start, self.target[triples], self.position[triples]
-        return Batch(self.queries[own], row, target, self.index[own], position)
+        transfers = max(0, own.stop - max(own.start, len(self.queries) - self.transfers))
+        return Batch(self.queries[own], row, target, self.index[own], position, transfers)
 
     def parts(self, rows: int) -> Iterator[Batch]:
         return (self.part(*span) for span in self.spans(rows))
 
     def to(self, device: torch.device | str) -> Batch:
-        moved = {name: getattr(self, name).to(device) for name in ("queries", "row", "target", "index", "position")}
-        return replace(self, **moved)
+        tensors = (self.queries, self.row, self.target, self.index, self.position)
+        queries, row, target, index, position = (moved(x, device) for x in tensors)
+        return Batch(queries, row, target, index, position, self.transfers)
 
 
 class TrainingQueries:

@@ -16,39 +16,44 @@ MOST_QUERIES = 20_000
 
 
 class Tally:
-    """Sums over the steps of an epoch."""
+    """Sums over the steps of an epoch, on their device until they are asked for."""
 
     def __init__(self, names: list[str]):
         self.names = names
-        self.triples = self.measured = self.empty = 0
-        self.loss = self.fit = self.taught = 0.0
-        self.chosen = torch.zeros(len(names))
-        self.rounds: list[tuple[float, float]] = []
+        self.triples = self.measured = 0
+        self.fit: Tensor | int = 0
+        self.losses: Tensor | int = 0
+        self.chosen: Tensor | int = 0
+        self.rounds: list[Tensor] = []
 
-    def add(self, step: Step) -> None:
-        count, taught = len(step.action), step.taught.item()
+    def add(self, step: Step, measured: bool) -> None:
+        """Loss and taught part count where they were measured."""
+        count, none = len(step.action), step.action.sum(1, keepdim=True) == 0
         self.triples += count
-        self.empty += int((step.action.sum(1) == 0).sum())
-        self.chosen += step.action.sum(0).cpu()
-        self.fit += step.fit.item() * count
-        if taught == taught:  # measured, not NaN
+        self.chosen += torch.cat([step.action, none], 1).sum(0, dtype=torch.float64)
+        self.fit += step.fit.double() * count
+        if measured:
             self.measured += count
-            self.loss += step.loss.item() * count
-            self.taught += taught * count
+            self.losses += torch.stack([step.loss.detach(), step.taught]).double() * count
 
     def add_lesson(self, rollout: Rollout) -> None:
-        self.rounds.append((rollout.reward.mean().item(), rollout.entropy.mean().item()))
+        self.rounds.append(torch.stack([rollout.reward.mean(), rollout.entropy.mean()]).detach())
 
     def event(self) -> dict[str, Any]:
         """Loss parts, share of each teacher, share of empty sets, mean reward and entropy of the agent."""
-        n = max(1, self.triples)
-        measured = max(1, self.measured)
-        event: dict[str, Any] = {"loss": self.loss / measured, "fit": self.fit / n, "taught": self.taught / measured}
-        event["share"] = dict(zip(self.names, (self.chosen / n).tolist(), strict=True))
-        event["empty"] = self.empty / n
+        loss, taught = _each(self.losses, self.measured, 2)
+        (fit,) = _each(self.fit, self.triples, 1)
+        *shares, empty = _each(self.chosen, self.triples, len(self.names) + 1)
+        event: dict[str, Any] = {"loss": loss, "fit": fit, "taught": taught}
+        event |= {"share": dict(zip(self.names, shares, strict=True)), "empty": empty}
         if self.rounds:
-            event["reward"], event["entropy"] = (sum(x) / len(x) for x in zip(*self.rounds, strict=True))
+            event["reward"], event["entropy"] = torch.stack(self.rounds).double().mean(0).tolist()
         return event
+
+
+def _each(total: Tensor | int, number: int, width: int) -> list[float]:
+    """Means of sums over so many, 0 where there was none."""
+    return (total / number).reshape(width).tolist() if isinstance(total, Tensor) else [0.0] * width
 
 
 @torch.no_grad()

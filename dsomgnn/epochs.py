@@ -30,7 +30,7 @@ def fit_epoch(
     """One epoch of cross entropy and N3 without teachers."""
     started, total, rows, triples = time.monotonic(), torch.zeros((), device=device), 0, 0
     for batch in training.batches(settings.batch, settings.steps):
-        total += plain_step(model, batch.to(device), optimisers, settings) * len(batch.row)
+        total += plain_step(model, batch, optimisers, settings) * len(batch.row)
         rows, triples = rows + len(batch.queries), triples + len(batch.row)
     return {"loss": total.item() / triples, "rows_per_second": rows / (time.monotonic() - started)}
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from dsomgnn._dgl import DGLGraph, dgl
+from dsomgnn.unwaited import counts, moved
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,8 @@ class Layer:
         return dgl.create_block((self.src, self.dst), self.num_src, self.num_dst, device=self.src.device)
 
     def to(self, device: torch.device | str) -> Layer:
-        moved = {name: getattr(self, name).to(device) for name in ("src", "dst", "etype", "nodes")}
-        return replace(self, **moved)
+        src, dst, etype, nodes = (moved(x, device) for x in (self.src, self.dst, self.etype, self.nodes))
+        return Layer(src, dst, etype, nodes, self.num_dst)
 
     def keep(self, mask: Tensor) -> Layer:
         """The layer with only the edges where `mask` (E,) is true."""
@@ -48,7 +49,7 @@ class Layer:
 
     def mean(self, messages: Tensor) -> Tensor:
         """Messages (E, d) averaged at their destinations; zero where there is none."""
-        degree = torch.bincount(self.dst, minlength=self.num_dst).clamp(min=1)
+        degree = counts(self.dst, self.num_dst).clamp(min=1)
         return self.sum(messages) / degree.to(messages.dtype)[:, None]
 
     def softmax(self, logits: Tensor) -> Tensor:

@@ -16,6 +16,7 @@ from dsomgnn.batches import between
 from dsomgnn.data.answers import Answers
 from dsomgnn.data.mkg import MKG
 from dsomgnn.pool import Pool
+from dsomgnn.unwaited import moved
 
 KINDS = ("sampled", "khop", "answers", "random", "target", "none")
 
@@ -48,7 +49,7 @@ class Neighbourhood:
         return Neighbourhood(self.row, pool.place(self.node))
 
     def to(self, device: torch.device | str) -> Neighbourhood:
-        return Neighbourhood(self.row.to(device), self.node.to(device))
+        return Neighbourhood(moved(self.row, device), moved(self.node, device))
 
 
 class Neighbours:

@@ -8,10 +8,11 @@ import torch
 from torch import Tensor, nn
 
 
-def _fused() -> dict[str, bool]:
-    """Adagrad in one pass over memory where this torch has it on this device."""
+def _adagrad(tables: list[nn.Parameter], lr: float, sparse: bool) -> torch.optim.Optimizer:
+    """In one pass over memory where this torch has it for them."""
     version = tuple(int(x) for x in torch.__version__.split("+")[0].split(".")[:2])
-    return {"fused": True} if version >= (2, 5) and not torch.cuda.is_available() else {}
+    fused = version >= (2, 5) and not sparse and all(table.device.type == "cpu" for table in tables)
+    return torch.optim.Adagrad(tables, lr=lr, **({"fused": True} if fused else {}))
 
 
 class Optimisers:
@@ -23,7 +24,7 @@ class Optimisers:
     def __init__(self, model: nn.Module, tables: list[nn.Parameter], lr: float, lr_dense: float, sparse: bool = False):
         ids = {id(p) for p in tables}
         dense = [p for p in model.parameters() if id(p) not in ids]
-        self.parts: list[torch.optim.Optimizer] = [torch.optim.Adagrad(tables, lr=lr, **({} if sparse else _fused()))]
+        self.parts = [_adagrad(tables, lr, sparse)]
         if dense:
             self.parts.append(torch.optim.Adam(dense, lr=lr_dense))
 

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from dsomgnn.unwaited import moved
+
 
 @dataclass(frozen=True)
 class Pool:
@@ -65,7 +67,7 @@ class Pool:
     def to(self, device: torch.device | str) -> Pool:
         if self.ids is None or self.log_weight is None:
             return self
-        return Pool(self.ids.to(device), self.log_weight.to(device))
+        return Pool(moved(self.ids, device), moved(self.log_weight, device))
 
 
 EVERYONE = Pool()

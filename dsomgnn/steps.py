@@ -18,14 +18,13 @@ from dsomgnn.settings import Training
 
 
 def plain_step(model: Model, batch: Batch, optimisers: Optimisers, settings: Training) -> Tensor:
-    """A step of cross entropy and N3; its loss."""
-    found, entities, device = [], model.fusion.num_entities, batch.row.device
+    """A step of cross entropy and N3 on a batch of the CPU; its loss."""
+    found, entities, device = [], model.fusion.num_entities, model.relation.device
     dtype = number_format(settings.products, device)
 
     def losses() -> Iterator[Tensor]:
         for part in batch.parts(rows_within(settings.candidates or entities, 1, dtype)):
-            own = torch.cat([part.queries[:, 0], part.target]).cpu()
-            pool = Pool.around(own, settings.candidates, entities).to(device)
+            pool = Pool.around(torch.cat([part.queries[:, 0], part.target]), settings.candidates, entities)
             loss = model.loss(part, settings.n3, dtype, pool) * (len(part.row) / len(batch.row))
             found.append(loss.detach())
             yield loss
@@ -41,7 +40,7 @@ def taught_step(
 
     def losses() -> Iterator[Tensor]:
         step = distiller.step(batch, stage, measure)
-        tally.add(step)
+        tally.add(step, measure)
         yield step.loss
 
     optimisers.step(losses())

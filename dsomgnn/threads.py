@@ -39,6 +39,6 @@ def apart(work: Callable[[Part], object], parts: Iterable[Part], threads: int) -
 
 def by_blocks(work: Callable[..., object], *tensors: Tensor) -> None:
     """Work on the tensors' rows, in step: on a GPU on all at once, on a CPU on block by block, one thread to each."""
-    on_gpu, rows = tensors[0].is_cuda, max(1, CACHED // tensors[0].shape[1])
-    parts = list(zip(*(tensor.split(len(tensor) if on_gpu else rows) for tensor in tensors), strict=True))
+    on_cpu, rows = tensors[0].device.type == "cpu", max(1, CACHED // tensors[0].shape[1])
+    parts = list(zip(*(tensor.split(rows if on_cpu else len(tensor)) for tensor in tensors), strict=True))
     apart(lambda part: work(*part), parts, min(len(parts), torch.get_num_threads()))

@@ -180,7 +180,7 @@ def test_the_taught_loss_over_a_pool_is_the_plain_one_with_weights(taught):
     torch.testing.assert_close(soft, sum(x.softmax(1) / 2 for x in each).log())
     taught_rows = distillation(scores, soft, inside_mask(view.near, scores), distiller.weights, view.pool)
     fit = cross_entropy(scores + extra, batch.row, view.target)
-    rest = distiller.n3 * student.regulariser(view.seen, batch)
+    rest = distiller.n3 * student.regulariser(view.seen)
     loss = fit + 0.7 * (taught_rows * number).sum() / len(batch.row) + rest
     torch.testing.assert_close(step.loss, loss)
     wanted = torch.autograd.grad(loss, [table, relation])

@@ -18,6 +18,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 from speed import contenders, plain
 from speed.command import main
 from speed.figures import RATIOS, Ratio, ratio, scores, summary
+from speed.render import _made_on
 from speed.rounds import Length, Turn, bout
 from speed.seat import SeatError
 from speed.trained import with_tables
@@ -214,3 +215,10 @@ def test_the_tables_learn_what_is_to_be_ranked():
         next(turns)
         ranks[steps] = next(turns).mrr
     assert ranks[60] > 2 * ranks[0]
+
+
+@pytest.mark.parametrize(("faster", "told"), [("bfloat16", False), ("float32", True)])
+def test_the_page_says_where_bfloat16_is_not_what_was_multiplied(faster, told):
+    about = {"date": "", "processor": "", "cores": 2, "instructions": "", "faster_products": faster, "python": ""}
+    summary = {"machine": {**about, "versions": {}}, "threads": 1, "rank": 8, "batch": 4}
+    assert ("slower at bfloat16" in _made_on(summary)) is told

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 
+from dsomgnn.processor import fast_dtype
 from dsomgnn.record import git_commit
 
 PACKAGES = ("dsomgnn", "torch", "numpy", "pykeen", "torchkge", "torch-geometric")
@@ -20,6 +21,7 @@ def machine() -> dict[str, object]:
         "processor": _processor(),
         "cores": os.cpu_count(),
         "instructions": ", ".join([torch.backends.cpu.get_cpu_capability(), *_bfloat16_units()]),
+        "faster_products": str(fast_dtype()).removeprefix("torch."),
         "python": platform.python_version(),
         "versions": {name: found for name in PACKAGES if (found := _version(name))},
         "commit": git_commit(),

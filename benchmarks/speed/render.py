@@ -15,6 +15,10 @@ TITLES = {
     "rank": "Ranking",
     "negatives": "Beside training with negative samples",
 }
+SLOW = (
+    " This processor is slower at bfloat16 than at float32: what is called bfloat16 here multiplies float32, as a "
+    "recipe that asks for bfloat16 does."
+)
 NOTES = """\
 What the words mean:
 
@@ -51,10 +55,11 @@ def markdown(summary: dict[str, Any], scores: Sequence[Score], picture: str) -> 
 def _made_on(summary: dict[str, Any]) -> str:
     machine = summary["machine"]
     versions = ", ".join(f"{name} {number}" for name, number in machine["versions"].items())
+    slow = "" if machine["faster_products"] == "bfloat16" else SLOW
     return (
         f"Made by `python benchmarks/speed.py` on {machine['date']}: {machine['processor']}, {summary['threads']} of "
         f"{machine['cores']} cores ({machine['instructions']}), Python {machine['python']}, {versions}. "
-        f"ComplEx of rank {summary['rank']}, batches of {summary['batch']} rows."
+        f"ComplEx of rank {summary['rank']}, batches of {summary['batch']} rows.{slow}"
     )
 
 

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
+from dsomgnn.processor import fast_dtype
 from speed.plain import n3, query
 from speed.work import Work, batches
 
@@ -36,7 +37,7 @@ def _step(tables: list[Tensor], squares: list[Tensor], triples: Tensor) -> None:
     entities, relations = parts = [t[r].requires_grad_() for t, r in zip(tables, rows, strict=True)]
     at = [torch.searchsorted(rows[0], x) for x in (head, tail)]
     h, t, r = entities[at[0]], entities[at[1]], relations[torch.searchsorted(rows[1], relation)]
-    scores = query(h, r).bfloat16() @ entities.bfloat16().T
+    scores = query(h, r).to(fast_dtype()) @ entities.to(fast_dtype()).T
     loss = cross_entropy(scores.float(), at[1]) + N3 * n3(h, r, t)
     gradients = torch.autograd.grad(loss, parts)
     for table, square, row, gradient in zip(tables, squares, rows, gradients, strict=True):

@@ -131,7 +131,7 @@ class Distiller:
         loss, fit, taught = taught_cross_entropy(
             view.query, view.table, lectures(), triples, self.weights, measure, view.pool
         )
-        rest = self.n3 * self.student.regulariser(view.seen, view.batch)
+        rest = self.n3 * self.student.regulariser(view.seen)
         return Step(loss + rest, fit, taught, torch.cat(actions))
 
     def _lecture(self, view: View, action: Tensor, transfer: Tensor) -> Lecture:
@@ -155,7 +155,7 @@ class Distiller:
             return self.choice.choose(mask)
         if stage == WARM_UP or not len(chosen):
             return mask
-        return chosen[torch.randint(len(chosen), (len(mask),))] * mask
+        return chosen[torch.randint(len(chosen), (len(mask),), device=mask.device)] * mask
 
     @torch.no_grad()
     def probabilities(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -173,9 +173,11 @@ class Distiller:
         logits, pool = view.logits.to(view.table.dtype), view.pool
         lse = pool.weighed(logits).logsumexp(1)
         state = self.states.of(view.batch, view.around, view.query, view.seen.relation, view.table, logits, lse, pool)
+        target = view.target
         if row is None or position is None:
             row, position = view.batch.row, view.batch.position
-        target = pool.place(self.training.target[position.cpu()].to(row.device))
+        else:
+            target = pool.place(self.training.target[position.cpu()].to(row.device))
         return self.states.per_triple(state, row, position, logits[row, target] - lse[row])
 
     def open(self, batch: Batch) -> Batch:

@@ -19,6 +19,7 @@ from dsomgnn.distill.masses import Masses, masses, per_row, softmax
 from dsomgnn.neighbourhood import Neighbourhood
 from dsomgnn.pool import EVERYONE, Pool
 from dsomgnn.threads import by_blocks
+from dsomgnn.unwaited import counts
 
 
 @dataclass(frozen=True)
@@ -101,7 +102,7 @@ def _scores_to_gradient(
     row, target, near, tau = lecture.batch.row, lecture.batch.target, lecture.near, weights.tau
     near = near if weights.split else near.part(slice(0), 0)
     full = torch.promote_types(scores.dtype, torch.float32)
-    count = torch.bincount(row, minlength=len(scores)).to(full) / total
+    count = counts(row, len(scores)).to(full) / total
     hard, lse = (None, None) if tau == 1 else softmax(scores, pool)
     right = scores[row, target].to(full)
     found = masses(scores, soft, near, tau, measure, pool)

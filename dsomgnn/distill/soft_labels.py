@@ -39,9 +39,13 @@ def soft_labels(
 
 
 def _chosen(teachers: Sequence[FrozenTeacher], shares: Tensor) -> Iterator[tuple[FrozenTeacher, Tensor, Tensor]]:
-    """Every teacher that some row chose, with those rows (n,) and its share in each, (n, 1)."""
+    """Every teacher that some row chose, with those rows (n,) and its share in each, (n, 1).
+
+    On a GPU every teacher with all rows, a share of 0 included: to be told which chose it costs more than a product.
+    """
     for teacher, share in zip(teachers, shares.unbind(1), strict=True):
-        rows = torch.nonzero(share)[:, 0]
+        on_cpu = share.device.type == "cpu"
+        rows = torch.nonzero(share)[:, 0] if on_cpu else torch.arange(len(share), device=share.device)
         if len(rows):
             yield teacher, rows, share[rows, None]
 

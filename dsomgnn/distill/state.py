@@ -13,6 +13,7 @@ from dsomgnn.data.mkg import MKG
 from dsomgnn.distill.teachers import FrozenTeacher
 from dsomgnn.neighbourhood import Neighbourhood, Neighbours
 from dsomgnn.pool import EVERYONE, Pool
+from dsomgnn.unwaited import counts
 
 
 @dataclass(frozen=True)
@@ -109,8 +110,8 @@ class StateBuilder:
         cache: TeacherCache | None,
         asked: TrainingQueries | None = None,
     ):
-        degree = torch.bincount(mkg.edges[:, 0], minlength=mkg.num_entities)
-        frequency = torch.bincount(mkg.edges[:, 1], minlength=2 * mkg.num_relations)
+        degree = counts(mkg.edges[:, 0], mkg.num_entities)
+        frequency = counts(mkg.edges[:, 1], 2 * mkg.num_relations)
 
         def logs(queries: Tensor) -> Tensor:
             return torch.stack([degree[queries[:, 0]], frequency[queries[:, 1]]], 1).float().log1p()
@@ -141,7 +142,7 @@ class StateBuilder:
         index = batch.index
         said = describe(self.teachers, batch, near, pool) if self.cache is None else self.cache.of(index)
         context = table.new_zeros(query.shape).index_add_(0, near.row, table[near.node])
-        count = torch.bincount(near.row, minlength=len(query)).clamp(min=1)[:, None]
+        count = counts(near.row, len(query)).clamp(min=1)[:, None]
         agreement = logits.gather(1, said.top) - lse[:, None]
         scalars = [said.entropy / 5, said.mass, agreement / 5, said.speaks]
         vectors = [_unit_variance(v) for v in (query, relation, context / count)]

@@ -16,6 +16,7 @@ from dsomgnn.models.model import Model
 from dsomgnn.models.score import ScoreFunction
 from dsomgnn.pool import EVERYONE, Pool
 from dsomgnn.sampling import seed_all
+from dsomgnn.unwaited import moved
 
 COLDEST, HOTTEST = 0.1, 10.0
 FITTED = 2**28  # bytes that the scores a temperature is fitted on may take
@@ -101,7 +102,7 @@ def _own_heads(model: Model, table: Tensor, training: TrainingQueries, batch: in
     seed_all(0)  # a run that goes on draws what it had drawn
     for index in (some for turn in _turns(training.queries[:, 0]) for some in turn.split(batch)):
         part = training.at(index)
-        own[index] = model.heads(table, part.queries[:, 0].to(table.device), part.pairs, most=MOST)
+        own[moved(index, own.device)] = model.heads(table, part.queries[:, 0], part.pairs, most=MOST)
         done += len(index)
         count(done, len(own))
     return own

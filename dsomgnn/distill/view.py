@@ -13,6 +13,7 @@ from dsomgnn.batches import Batch, rows_within
 from dsomgnn.models.model import Model, Reading
 from dsomgnn.neighbourhood import Neighbourhood, Neighbours
 from dsomgnn.pool import Pool
+from dsomgnn.unwaited import moved
 
 
 @dataclass(frozen=True)
@@ -89,11 +90,11 @@ def look(
     target, around = pool.place(batch.target), around.placed(pool)
     near = around.with_targets(batch.row, target, entities)
     spans = tuple(_spans(batch, around, near, rows_within(entities if pool.ids is None else len(pool.ids), 3, dtype)))
-    batch, pool = batch.to(device), pool.to(device)
     seen = student.read(batch, pool)
     query = student.score.query(seen.head, seen.relation)
     factors = query.detach().to(dtype), seen.table.detach().to(dtype)
-    return View(batch, pool, target.to(device), around.to(device), near.to(device), seen, query, factors, spans)
+    here = batch.to(device), pool.to(device), moved(target, device), around.to(device), near.to(device)
+    return View(*here, seen, query, factors, spans)
 
 
 def _spans(batch: Batch, around: Neighbourhood, near: Neighbourhood, rows: int) -> Iterator[Span]:

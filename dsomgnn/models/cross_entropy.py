@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from dsomgnn.pool import EVERYONE, Pool
+from dsomgnn.unwaited import counts
 
 
 def cross_entropy(logits: Tensor, row: Tensor, target: Tensor) -> Tensor:
@@ -13,7 +14,7 @@ def cross_entropy(logits: Tensor, row: Tensor, target: Tensor) -> Tensor:
 
     `logits` (B, N); triple i asks row[i] for target[i]. Several triples may share a row: sum_t CE = n lse - sum_t s_t.
     """
-    count = torch.bincount(row, minlength=len(logits)).to(logits.dtype)
+    count = counts(row, len(logits)).to(logits.dtype)
     return ((count * logits.logsumexp(1)).sum() - logits[row, target].sum()) / len(row)
 
 
@@ -27,7 +28,7 @@ class _FusedCrossEntropy(torch.autograd.Function):
         torch.softmax(p, 1, out=p)
         right = p[row, target].to(torch.promote_types(dtype, torch.float32))
         loss = -right.clamp(min=torch.finfo(dtype).tiny).log().mean()
-        count = torch.bincount(row, minlength=len(query))
+        count = counts(row, len(query))
         p.index_put_((row, target), -(1 / count).to(dtype)[row], accumulate=True)
         ctx.save_for_backward(p, query, candidates, (count / len(row)).to(dtype))
         return loss

@@ -14,6 +14,7 @@ from dsomgnn.models.score import ScoreFunction, n3
 from dsomgnn.pool import EVERYONE, Pool
 from dsomgnn.registry import own_code
 from dsomgnn.sampling import BlockSampler
+from dsomgnn.unwaited import moved
 
 
 class _Read(torch.autograd.Function):
@@ -25,7 +26,10 @@ class _Read(torch.autograd.Function):
     @staticmethod
     def backward(ctx, whole, *parts):
         for rows, part in zip(ctx.saved_tensors, parts, strict=True):
-            whole = whole.add_(torch.sparse_coo_tensor(rows[None], part, whole.shape, check_invariants=False))
+            if whole.device.type == "cpu":
+                whole.add_(torch.sparse_coo_tensor(rows[None], part, whole.shape, check_invariants=False))
+            else:
+                whole.index_add_(0, rows, part)
         return whole, *[None] * len(parts)
 
 
@@ -41,13 +45,14 @@ def read(table: Tensor, *rows: Tensor) -> tuple[Tensor, ...]:
 @dataclass(frozen=True)
 class Reading:
     """What a loss reads of a model for a batch: candidates (P, d), heads and relations (B, d), and the batch's distinct
-    tails (n, d), each with how often it stands there (n,)."""
+    tails (n, d); and the share of the batch's triples that hold each query, `asked` (B,), and tail, `told` (n,)."""
 
     table: Tensor
     head: Tensor
     relation: Tensor
     tail: Tensor
-    times: Tensor
+    asked: Tensor
+    told: Tensor
 
 
 class Model(nn.Module):
@@ -75,48 +80,52 @@ class Model(nn.Module):
         return self.fusion()
 
     def heads(self, table: Tensor | None, head: Tensor, own: Tensor | None = None, most: int = 0) -> Tensor:
-        """Encoded heads (B, d) for entity ids (B,); no message passes between the pairs of entities `own` (n, 2).
+        """Encoded heads (B, d) for entity ids (B,); no message passes between the pairs of entities `own` (n, 2). Both
+        are on the CPU.
 
         Messages come from sampled neighbours, or from up to `most` of an entity, -1 for every one. Without the `table`
         of all fused vectors (N, d) those that are needed are made.
         """
-        vectors = self.fusion if table is None else table.__getitem__
+        device, vectors = self.relation.device, self.fusion if table is None else table.__getitem__
         if self.encoder is None or self.sampler is None:
-            return vectors(head)
+            return vectors(moved(head, device))
         seeds, back = head.unique(return_inverse=True)
         sampler = self.sampler.of(most) if most else self.sampler
-        layers = [layer.to(head.device) for layer in sampler.layers(seeds.cpu(), own)]
+        layers = [layer.to(device) for layer in sampler.layers(seeds, own)]
         x = vectors(layers[0].nodes)
         with own_code(self.encoder, f"forward of {type(self.encoder).__name__}"):
             encoded = self.encoder(layers, x)
-        return encoded[back]
+        return encoded[moved(back, device)]
 
     def loss(self, batch: Batch, weight: float, dtype: torch.dtype | None = None, pool: Pool = EVERYONE) -> Tensor:
         """Cross entropy over the pool plus N3 with `weight`, both means over the batch's triples.
 
-        `dtype`: of the products with all candidates. The pool holds heads and targets of the batch.
+        `dtype`: of the products with all candidates. The pool holds heads and targets of the batch; both are on the
+        CPU, wherever the model is.
         """
-        seen = self.read(batch, pool)
+        seen, device = self.read(batch, pool), self.relation.device
         query = self.score.query(seen.head, seen.relation)
-        fit = fused_cross_entropy(query, seen.table, batch.row, pool.place(batch.target), dtype, pool)
-        return fit + weight * self.regulariser(seen, batch)
+        asked = moved(batch.row, device), moved(pool.place(batch.target), device)
+        return fused_cross_entropy(query, seen.table, *asked, dtype, pool.to(device)) + weight * self.regulariser(seen)
 
     def read(self, batch: Batch, pool: Pool = EVERYONE) -> Reading:
-        """Candidates, encoded heads, relations and tails of a batch on the model's device."""
+        """Candidates, encoded heads, relations and tails, on the model's device, of a batch on the CPU."""
         head, relation = batch.queries.unbind(1)
         tail, times = batch.target.unique(return_counts=True)
-        candidates = self.fusion(pool.ids)
+        device = self.relation.device
+        candidates = self.fusion(pool.to(device).ids)
+        at_head, at_tail = (moved(pool.place(entities), device) for entities in (head, tail))
         if self.encoder is None:
-            table, heads, tails = read(candidates, pool.place(head), pool.place(tail))
+            table, heads, tails = read(candidates, at_head, at_tail)
         else:
-            table, tails = read(candidates, pool.place(tail))
-            heads = self.heads(table if pool.ids is None else None, head, batch.pairs.cpu())
-        return Reading(table, heads, self.relation[relation], tails, times)
+            table, tails = read(candidates, at_tail)
+            heads = self.heads(table if pool.ids is None else None, head, batch.pairs)
+        asked, told = (moved(n.to(table.dtype) / len(batch.row), device) for n in (batch.count, times))
+        return Reading(table, heads, self.relation[moved(relation, device)], tails, asked, told)
 
-    def regulariser(self, seen: Reading, batch: Batch) -> Tensor:
-        """N3 of the encoded heads, the relations and the tails of the batch's triples, mean over the triples."""
-        count, times = (n.to(seen.table.dtype) / len(batch.row) for n in (batch.count, seen.times))
-        return n3(self.score, ((seen.head, count), (seen.relation, count), (seen.tail, times)))
+    def regulariser(self, seen: Reading) -> Tensor:
+        """N3 of the encoded heads, the relations and the tails of a batch's triples, mean over the triples."""
+        return n3(self.score, ((seen.head, seen.asked), (seen.relation, seen.asked), (seen.tail, seen.told)))
 
     @torch.no_grad()
     def encode_all(self, chunk: int = 4096) -> tuple[Tensor, Tensor]:
@@ -124,5 +133,5 @@ class Model(nn.Module):
         table = self.candidates().detach()
         if self.encoder is None:
             return table, table
-        parts = torch.arange(len(table), device=table.device).split(chunk)
+        parts = torch.arange(len(table)).split(chunk)
         return table, torch.cat([self.heads(table, part, most=-1) for part in parts])

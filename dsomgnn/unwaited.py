@@ -1,0 +1,16 @@
+"""What a step does without waiting for a GPU, so that the CPU samples the next while the GPU multiplies this one."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+
+def moved(tensor: Tensor, device: torch.device | str) -> Tensor:
+    """A tensor of the CPU on a device. Its copy is under way when this returns, and takes what it held by then."""
+    return tensor.to(device, non_blocking=True)
+
+
+def counts(index: Tensor, size: int) -> Tensor:
+    """How often each number below `size` stands in `index`, (size,): torch.bincount would ask for the largest."""
+    return index.new_zeros(size).index_add_(0, index, torch.ones_like(index))
