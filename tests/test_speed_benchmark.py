@@ -27,7 +27,7 @@ from speed.work import Sizes, Work, batches, synthetic
 from dsomgnn.models.score import ComplEx, n3
 
 NONE = np.empty(0, dtype=np.float32)
-ONE, OTHER = contenders.TRAIN["bfloat16"], contenders.PLAIN
+ONE, OTHER = contenders.TRAIN[contenders.FAST], contenders.PLAIN
 PAIR = Ratio("pair", "train", ONE, OTHER, "")
 
 
@@ -85,7 +85,7 @@ def test_dsomgnn_and_the_plain_loop_rank_alike(toy: Path):
 def test_the_page_and_its_picture_show_every_contender(toy: Path):
     page, image = (toy / "SPEED.md").read_text(), ElementTree.parse(toy / "speed.svg")
     labels = {node.text for node in image.iter("{http://www.w3.org/2000/svg}text")}
-    for name in ("dsomgnn, bfloat16", "products alone, float32", "plain autograd", "plain loop, ranking"):
+    for name in (f"dsomgnn, {contenders.FAST}", "products alone, float32", "plain autograd", "plain loop, ranking"):
         assert f"| {name} |" in page
         assert name in labels
     assert "![rates](speed.svg)" in page
@@ -162,7 +162,7 @@ def test_original_triples_count_merged_rows_for_what_they_hold_and_directed_rows
 
 
 def test_per_core_ratios_leave_out_the_time_that_others_took():
-    step = contenders.STEP["bfloat16"]
+    step = contenders.STEP[contenders.FAST]
     turns = [turn(ONE, 0, 10, cores=0.5), turn(step, 0, 40, cores=1.0)]
     figures = summary({"train": turns}, 0.8)
     assert (figures["train_share_bf16"], figures["per_core"]["train_share_bf16"]) == (0.25, 0.5)

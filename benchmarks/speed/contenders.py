@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from dsomgnn.processor import fast_dtype
+
 MERGED, SINGLE, POSITIVE, ASKED = "merged", "single", "positive", "asked"
 
 
@@ -31,7 +33,8 @@ def _typed(name: str, make: str, seat: str, dtype: str, **options: object) -> Co
     return Contender(f"{name}, {dtype}", make, seat, MERGED, {"dtype": dtype, **options})
 
 
-TYPES = ("float32", "bfloat16")
+FAST = str(fast_dtype()).removeprefix("torch.")  # what a recipe that asks for bfloat16 multiplies in here
+TYPES = tuple(dict.fromkeys(("float32", FAST)))
 TRAIN = {t: _typed("dsomgnn", "ours:train", "ours", t) for t in TYPES}
 TAUGHT = {t: _typed("dsomgnn, taught", "ours:distil", f"taught {t}", t) for t in TYPES}
 STEP = {t: _typed("products alone", "products:training", "products", t) for t in TYPES}
@@ -48,9 +51,9 @@ TORCHKGE = _peer("TorchKGE, negatives", "torchkge_negatives", POSITIVE, "torchkg
 PYG = _peer("PyG, negatives", "pyg_negatives", POSITIVE, "torch_geometric")
 
 BOUTS: dict[str, list[Contender]] = {
-    "train": [STEP["float32"], TRAIN["float32"], STEP["bfloat16"], TRAIN["bfloat16"], PLAIN, PYKEEN],
-    "distil": [LESSON["float32"], TAUGHT["float32"], LESSON["bfloat16"], TAUGHT["bfloat16"]],
+    "train": [*(c for t in TYPES for c in (STEP[t], TRAIN[t])), PLAIN, PYKEEN],
+    "distil": [c for t in TYPES for c in (LESSON[t], TAUGHT[t])],
     "rank": [ANSWERS, RANK, PLAIN_RANK, PYKEEN_RANK, TORCHKGE_RANK, PYG_RANK],
-    "negatives": [TRAIN["bfloat16"], TORCHKGE, PYG],
+    "negatives": [TRAIN[FAST], TORCHKGE, PYG],
 }
 CONTENDERS = {c.name: c for bout in BOUTS.values() for c in bout}

@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from speed import contenders as who
-from speed.contenders import ASKED, CONTENDERS, MERGED, POSITIVE, SINGLE, Contender
+from speed.contenders import ASKED, CONTENDERS, FAST, MERGED, POSITIVE, SINGLE, Contender
 from speed.rounds import Turn
 
 
@@ -39,12 +39,12 @@ class Ratio:
 
 RATIOS = [
     Ratio("train_share_fp32", "train", who.TRAIN["float32"], who.STEP["float32"], "training, float32"),
-    Ratio("train_share_bf16", "train", who.TRAIN["bfloat16"], who.STEP["bfloat16"], "training, bfloat16"),
+    Ratio("train_share_bf16", "train", who.TRAIN[FAST], who.STEP[FAST], f"training, {FAST}"),
     Ratio("distill_share", "distil", who.TAUGHT["float32"], who.LESSON["float32"], "taught, float32"),
-    Ratio("distill_share_bf16", "distil", who.TAUGHT["bfloat16"], who.LESSON["bfloat16"], "taught, bfloat16"),
+    Ratio("distill_share_bf16", "distil", who.TAUGHT[FAST], who.LESSON[FAST], f"taught, {FAST}"),
     Ratio("rank_share", "rank", who.RANK, who.ANSWERS, "ranking"),
-    Ratio("train_vs_plain", "train", who.TRAIN["bfloat16"], who.PLAIN, "training", triples=True),
-    Ratio("train_vs_pykeen", "train", who.TRAIN["bfloat16"], who.PYKEEN, "training", triples=True),
+    Ratio("train_vs_plain", "train", who.TRAIN[FAST], who.PLAIN, "training", triples=True),
+    Ratio("train_vs_pykeen", "train", who.TRAIN[FAST], who.PYKEEN, "training", triples=True),
     Ratio("rank_vs_plain", "rank", who.RANK, who.PLAIN_RANK, "ranking"),
     Ratio("rank_vs_pykeen", "rank", who.RANK, who.PYKEEN_RANK, "ranking"),
 ]

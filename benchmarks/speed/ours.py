@@ -24,7 +24,6 @@ from dsomgnn.epochs import MEASURE_EVERY, optimisers_of
 from dsomgnn.evaluate import rank_split
 from dsomgnn.models.model import Model
 from dsomgnn.neighbourhood import Neighbours
-from dsomgnn.processor import number_format
 from dsomgnn.settings import Recipe
 from dsomgnn.steps import plain_step, taught_step
 from speed.work import Done, Work
@@ -50,7 +49,7 @@ def distil(work: Work, dtype: str) -> Iterator[Done | None]:
     """Whole steps of a student that all teachers teach; the loss is measured once in a turn, as often as in `fit`."""
     job = _job(work)
     student = make_student(job)
-    distiller = _distiller(work, job, student, number_format(dtype, CPU))
+    distiller = _distiller(work, job, student, getattr(torch, dtype))
     optimisers, order = optimisers_of(student, job.recipe.student), _batches(job.training, work.sizes.batch)
     tally, number = Tally([t.name for t in distiller.teachers]), count()
     yield None

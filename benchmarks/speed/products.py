@@ -8,16 +8,15 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 from torch import Tensor
 
-from dsomgnn.processor import fast_dtype, float32_precision, number_format
+from dsomgnn.processor import fast_dtype, float32_precision
 from speed.work import Done, Work
 
 Product = Callable[[], object]
-CPU = torch.device("cpu")
 
 
 def training(work: Work, dtype: str, taught: bool = False) -> Iterator[Done | None]:
     """A step's three products with all entities, forward and backward, and one forward for each teacher."""
-    query, table, scores = _operands(work, number_format(dtype, CPU), work.sizes.batch)
+    query, table, scores = _operands(work, getattr(torch, dtype), work.sizes.batch)
     to_query, to_table = torch.ones_like(query), torch.ones_like(table)
     others = [torch.randn_like(table) for _ in range(work.sizes.teachers if taught else 0)]
     products: list[Product] = [

@@ -16,8 +16,8 @@ TITLES = {
     "negatives": "Beside training with negative samples",
 }
 SLOW = (
-    " This processor is slower at bfloat16 than at float32: what is called bfloat16 here multiplies float32, as a "
-    "recipe that asks for bfloat16 does."
+    " This processor is slower at bfloat16 than at float32: a recipe that asks for it multiplies float32 here, and "
+    "so does the benchmark."
 )
 NOTES = """\
 What the words mean:
@@ -66,7 +66,7 @@ def _made_on(summary: dict[str, Any]) -> str:
 def _ratios(summary: dict[str, Any]) -> str:
     rows = [(r.what, r.one.name, r.other.name, _ratio(summary, r.name)) for r in RATIOS if summary[r.name] is not None]
     memory = [(c.name, "", f"{summary[name]:,.0f} MB") for name, c in MEMORY.items() if summary[name] is not None]
-    lines = [f"| {what}: {one} | {other} | {value} |" for what, one, other, value in rows]
+    lines = list(dict.fromkeys(f"| {what}: {one} | {other} | {value} |" for what, one, other, value in rows))
     lines += [f"| extra memory: {one} | {other} | {value} |" for one, other, value in memory]
     return "\n".join([f"| {summary['data']} | over | |", "|---|---|---|", *lines])
 

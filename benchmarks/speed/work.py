@@ -26,7 +26,7 @@ class Sizes:
     teachers: int = 3
     negatives: int = 256
     slow_steps: int = 2
-    slow_queries: int = 64
+    slow_queries: int = 32
     trained: int = 200
     threads: int = 2
 
