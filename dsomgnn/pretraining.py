@@ -37,7 +37,13 @@ def _teacher(job: Job, run: Run, record: dict, name: str, number: int, progress:
         finish(run, record, name, standing, temperature=heat, valid_mrr_without=without)
     tensors, meta = run.read_tensors(file)
     load_into(model, tensors, str(run.path / file))
-    return freeze(name, model, job.training, temperature=meta["temperature"])
+    return freeze(name, model, job.training, meta["temperature"], few=_asks_few(job))
+
+
+def _asks_few(job: Job) -> bool:
+    """Whether all epochs of the student together ask fewer queries than there are."""
+    student = job.recipe.student
+    return 0 < student.steps * student.batch * student.epochs < len(job.training)
 
 
 def _pretrain(job: Job, run: Run, model: Model, name: str, number: int, progress: Progress) -> tuple[States, Standing]:

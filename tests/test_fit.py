@@ -7,6 +7,7 @@ from pathlib import Path
 
 import dsomgnn.fit as fitting
 from dsomgnn.distill.distiller import Stages
+from dsomgnn.distill.teachers import OwnHeads
 from dsomgnn.epochs import fit_epoch
 
 
@@ -40,6 +41,21 @@ def test_alone_it_sees_nothing_that_the_agent_is_rewarded_on_and_the_agent_waits
     assert len(set(seen)) == 1, "teachers and the student alone see the same triples"
     taught = epochs_of_student("late")[2:]
     assert ["reward" in event for event in taught] == [False, True, True, False]
+
+
+def test_a_student_that_asks_few_of_the_queries_has_no_others_made_for_it(workshop: Path, call, monkeypatch):
+    """And where it asks them again, a stopped run ends as one that went through."""
+    few = [
+        word for change in ("student.steps=1", "student.batch=2", "distill.policy=all") for word in ("--set", change)
+    ]
+    call("fit", "tiny.toml", "--run", "all", "--set", "student.steps=9", *few[2:])
+    beforehand = []
+    monkeypatch.setattr(OwnHeads, "all", lambda own, name: beforehand.append(name))
+    for run in ("few", "again"):
+        assert call("fit", "tiny.toml", "--run", run, *few).code == 0
+    assert not beforehand
+    one, other = (Path(run, "student.safetensors").read_bytes() for run in ("few", "again"))
+    assert one == other
 
 
 def test_no_early_stop_before_it_is_taught(workshop: Path, call):

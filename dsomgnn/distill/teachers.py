@@ -1,4 +1,4 @@
-"""Frozen teachers: their tables and query vectors, computed once, and a temperature fitted on validation data."""
+"""Frozen teachers: their tables and heads, and a temperature fitted on validation data."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ MOST = 256  # neighbours that a head hears: a hub has as many queries as edges, 
 class FrozenTeacher:
     """Scores of a trained teacher without its fusion and encoder.
 
-    `entities` (N, d) candidates; `heads` (N, d) encoded heads by entity; `own_heads` (Q, d) encoded heads by training
-    query, made without that query's own edges, where messages are passed (else None); `relations` (2R, d);
-    `speaks` (N,) bool: whether the teacher has something to say of this head.
+    `entities` (N, d) candidates; `heads` (N, d) encoded heads by entity; `own_heads` (Q, d), at hand or made when they
+    are asked for: encoded heads by training query, made without that query's own edges, where messages are passed (else
+    None); `relations` (2R, d); `speaks` (N,) bool: whether the teacher has something to say of this head.
     """
 
     name: str
@@ -38,7 +38,7 @@ class FrozenTeacher:
     heads: Tensor
     relations: Tensor
     speaks: Tensor
-    own_heads: Tensor | None = None
+    own_heads: Tensor | OwnHeads | None = None
     temperature: float = 1.0
 
     def logits(
@@ -80,32 +80,55 @@ class FrozenTeacher:
 
 @torch.no_grad()
 def freeze(
-    name: str, model: Model, training: TrainingQueries | None, temperature: float = 1.0, batch: int = 64
+    name: str, model: Model, training: TrainingQueries | None, temperature: float = 1.0, few: bool = False
 ) -> FrozenTeacher:
-    """Tables of a trained model. `training`: queries whose heads are encoded without their own edges."""
+    """Tables of a trained model. `training`: queries whose heads are encoded without their own edges, all of them now,
+    or each when it is asked for, where `few` of them will be."""
     model.eval()
     table, heads = model.encode_all()
-    own = None
+    own: Tensor | OwnHeads | None = None
     if training is not None and model.encoder is not None:
-        with Counter(f"{name}: heads of queries, each without its own edges") as count:
-            own = _own_heads(model, table, training, batch, count)
+        own = OwnHeads(model, table, training)
+        own = own if few else own.all(name)
     return FrozenTeacher(name, model.score, table, heads, model.relation.detach(), speaks(model), own, temperature)
 
 
-def _own_heads(model: Model, table: Tensor, training: TrainingQueries, batch: int, count: Counter) -> Tensor:
-    """Encoded heads (Q, d) by training query, MOST neighbours used, but not through the query's own edges.
+@dataclass(frozen=True)
+class OwnHeads:
+    """Encoded heads by training query, MOST neighbours used, but not through the query's own edges.
 
     Layers merge the queries of a batch, and hide the edges of all of them. So no head is twice in a batch: else all
     its queries would share one vector, made without any of its edges.
     """
-    own, done = table.new_empty(len(training.queries), table.shape[1]), 0
-    seed_all(0)  # a run that goes on draws what it had drawn
-    for index in (some for turn in _turns(training.queries[:, 0]) for some in turn.split(batch)):
-        part = training.at(index)
-        own[moved(index, own.device)] = model.heads(table, part.queries[:, 0], part.pairs, most=MOST)
-        done += len(index)
-        count(done, len(own))
-    return own
+
+    model: Model
+    table: Tensor
+    training: TrainingQueries
+
+    @torch.no_grad()
+    def __getitem__(self, index: Tensor) -> Tensor:
+        """Made now: (B, d) of the queries at `index` (B,), zeros for -1, which is none of them."""
+        found = self.table.new_zeros(len(index), self.table.shape[1])
+        asked = index.cpu()
+        place = torch.nonzero(asked >= 0)[:, 0]
+        for turn in _turns(self.training.queries[asked[place], 0]):
+            found[moved(place[turn], found.device)] = self._heads(asked[place[turn]])
+        return found
+
+    def all(self, name: str, batch: int = 64) -> Tensor:
+        """Of all queries, (Q, d); how far it is goes to stderr."""
+        own, done = self.table.new_empty(len(self.training), self.table.shape[1]), 0
+        seed_all(0)  # a run that goes on draws what it had drawn
+        with Counter(f"{name}: heads of queries, each without its own edges") as count:
+            for index in (some for turn in _turns(self.training.queries[:, 0]) for some in turn.split(batch)):
+                own[moved(index, own.device)] = self._heads(index)
+                done += len(index)
+                count(done, len(own))
+        return own
+
+    def _heads(self, index: Tensor) -> Tensor:
+        part = self.training.at(index)
+        return self.model.heads(self.table, part.queries[:, 0], part.pairs, most=MOST)
 
 
 def _turns(head: Tensor) -> list[Tensor]:

@@ -42,7 +42,7 @@ def scrambled(job, name):
 def test_own_heads_are_encoded_without_the_edges_of_their_own_query(job):
     model = scrambled(job, "gnn")
     training = TrainingQueries(job.teacher_mkg)
-    frozen = freeze("gnn", model, training, batch=1)
+    frozen = freeze("gnn", model, training)
     one = training.at(torch.tensor([7]))
     alone = model.heads(frozen.entities, one.queries[:, 0], one.pairs, most=-1)
     torch.testing.assert_close(frozen.own_heads[7:8], alone)
@@ -55,9 +55,24 @@ def test_a_head_with_two_queries_keeps_the_edges_of_the_other_one(job):
     training = TrainingQueries(job.teacher_mkg)
     head = training.queries[:, 0].bincount().argmax()
     index = torch.nonzero(training.queries[:, 0] == head)[:, 0]
-    frozen = freeze("gnn", model, training, batch=4)
+    frozen = freeze("gnn", model, training)
     distinct = frozen.own_heads[index].unique(dim=0)
     assert len(distinct) >= len(index) - 1  # a symmetric relation and its inverse hide the same edges
+
+
+def test_heads_made_when_they_are_asked_for_are_each_without_its_own_edges(job):
+    """Queries of one head, too, which together would hide each other's edges."""
+    model, training = scrambled(job, "gnn"), TrainingQueries(job.teacher_mkg)
+    frozen = freeze("gnn", model, training, few=True)
+    head = training.queries[:, 0].bincount().argmax()
+    some = torch.nonzero(training.queries[:, 0] == head)[:3, 0]
+    index = torch.cat([some, torch.tensor([-1]), some[:1]])
+    parts = [training.at(one[None]) for one in some]
+    alone = [model.heads(frozen.entities, part.queries[:, 0], part.pairs, most=-1) for part in parts]
+    torch.testing.assert_close(frozen.own_heads[index], torch.cat([*alone, torch.zeros_like(alone[0]), alone[0]]))
+    queries = training.queries[index]
+    assert torch.equal(frozen.vectors(queries, index)[3], frozen.vectors(queries)[3]), "train does not ask it"
+    assert frozen.own_heads[index[3:4]].shape == (1, frozen.heads.shape[1])
 
 
 def test_of_a_hubs_neighbours_some_are_drawn_the_same_ones_each_time(job, monkeypatch):
