@@ -11,13 +11,18 @@ from torch import Tensor
 from dsomgnn.data.mkg import MKG
 from dsomgnn.unwaited import counts, moved
 
-MEMORY = 5 * 2**25  # bytes that a step's scores of all entities may take
+MEMORY, ON_GPU = 5 * 2**25, 2**31  # bytes that a step's scores of all entities may take, on a CPU and on a GPU
 
 
-def rows_within(entities: int, buffers: int, dtype: torch.dtype, memory: int = 0) -> int:
-    """Queries whose scores of so many entities fit `memory` bytes (0: MEMORY), with so many (rows, N) buffers at a
-    time; at least one."""
-    return max(1, (memory or MEMORY) // (entities * buffers * dtype.itemsize))
+def step_memory(device: torch.device) -> int:
+    """Bytes for a step's scores: a GPU is idle over small parts, a processor's cache is full with large ones."""
+    return MEMORY if device.type == "cpu" else ON_GPU
+
+
+def rows_within(entities: int, buffers: int, dtype: torch.dtype, memory: int) -> int:
+    """Queries whose scores of so many entities fit `memory` bytes, with so many (rows, N) buffers at a time; at least
+    one."""
+    return max(1, memory // (entities * buffers * dtype.itemsize))
 
 
 def between(row: Tensor, rows: slice) -> slice:

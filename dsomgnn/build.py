@@ -36,6 +36,7 @@ from dsomgnn.sampling import BlockSampler, seed_all
 from dsomgnn.settings import Distill, FeatureRecipe, Recipe
 
 TEXT_DIM = 128
+RANKED_ON_GPU = 2**30  # bytes
 
 
 @dataclass(frozen=True)
@@ -52,6 +53,12 @@ class Job:
     @cached_property
     def training(self) -> TrainingQueries:
         return TrainingQueries(self.mkg, self.recipe.student.merge)
+
+    @property
+    def budget(self) -> int:
+        """Bytes that scores may take at a time while ranking: a GPU would be idle over few."""
+        of_recipe = self.recipe.rank.budget_mb << 20
+        return of_recipe if self.device.type == "cpu" else max(of_recipe, RANKED_ON_GPU)
 
     @cached_property
     def known(self) -> Answers:

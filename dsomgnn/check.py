@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-from dsomgnn.batches import MEMORY
+from dsomgnn.batches import step_memory
 from dsomgnn.build import Job, build, make_teacher
 from dsomgnn.contract import check_encoder
 from dsomgnn.data.audit.audit import audit
@@ -48,18 +48,14 @@ def estimate_mb(job: Job) -> float:
     """Memory of the largest step: tables with gradient, optimiser and best copy, and scores of all entities."""
     entities, recipe, student = job.dataset.num_entities, job.recipe, job.recipe.student
     pool = recipe.pool.values()
-    teachers = [_model_mb(t, entities) + _parts_mb(_scores_mb(t, entities, 2)) for t in pool]
+    at_a_time = step_memory(job.device) / MB
+    teachers = [_model_mb(t, entities) + min(_scores_mb(t, entities, 2), at_a_time) for t in pool]
     frozen = sum(2 * 4 * _width(t) * entities / MB for t in pool)
     tables = 4 * 4 * 2 * student.rank * entities / MB
     own = 2 + recipe.distill.walks * recipe.distill.hops
-    step = _parts_mb(3 * _scores_mb(student, entities, own))
+    step = min(3 * _scores_mb(student, entities, own), at_a_time)
     lesson = (24 + 4 * len(teachers)) * _scores_mb(student, entities, own, recipe.agent.rows)  # held-out rows: 4 to 1
     return max([*teachers, frozen + tables + max(step, lesson if recipe.distill.policy == "reinforce" else 0)])
-
-
-def _parts_mb(scores: float) -> float:
-    """What a step takes at a time of its scores."""
-    return min(scores, MEMORY / MB)
 
 
 def _scores_mb(training: Training, entities: int, own: int, rows: int = 0) -> float:

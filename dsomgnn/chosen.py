@@ -34,7 +34,7 @@ def chosen(job: Job, run: Run, student: Model, teachers: Sequence[FrozenTeacher]
     seed_all(job.recipe.seed, 0, 0)
     distiller = _distiller(job, run, student, teachers, asked)
     found = torch.empty(asked.num_triples, len(teachers))
-    size = max(1, (job.recipe.rank.budget_mb << 20) // (4 * 4 * job.dataset.num_entities))
+    size = max(1, job.budget // (4 * 4 * job.dataset.num_entities))
     for index in torch.arange(len(asked)).split(size):
         batch = asked.at(index)
         probability, mask = distiller.probabilities(batch)

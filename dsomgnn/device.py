@@ -24,6 +24,14 @@ def pick_device(name: str) -> torch.device:
     return device
 
 
+def device_at_hand(name: str) -> torch.device:
+    """The device of that name, or the best there is: for what can be done on any."""
+    try:
+        return pick_device(name)
+    except RecipeError:
+        return pick_device("auto")
+
+
 def prepare_torch(device: torch.device, threads: int, sampled: bool) -> None:
     """Process-wide settings of torch: threads, fast float32 products, and on the CPU sums in one order.
 
@@ -36,6 +44,9 @@ def prepare_torch(device: torch.device, threads: int, sampled: bool) -> None:
     if not sampled:
         keep_memory()
     torch.set_float32_matmul_precision(float32_precision() if device.type == "cpu" else "high")  # "high": TF32
-    if device.type == "cpu":  # gradients of x[index] are else added up by threads in any order
-        torch.set_deterministic_debug_mode("warn")  # as use_deterministic_algorithms, without 2.5 s of imports
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
+    on_cpu = device.type == "cpu"  # there gradients of x[index] are else added up by threads in any order
+    torch.set_deterministic_debug_mode("warn" if on_cpu else "default")  # not 2.5 s of imports for the public function
+    if on_cpu:
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]

@@ -9,7 +9,7 @@ from dsomgnn.build import Job
 from dsomgnn.distill.ensemble import Ensemble
 from dsomgnn.distill.teachers import FrozenTeacher, fit_temperature, freeze
 from dsomgnn.models.model import Model
-from dsomgnn.processor import FULL, fast_dtype, float32_precision, products
+from dsomgnn.processor import exact_products, fast_dtype
 from dsomgnn.rank.counting import Counter, Dense, Pruned
 from dsomgnn.rank.metrics import mrr
 from dsomgnn.rank.ranks import Ranks, rank_triples
@@ -23,13 +23,12 @@ def rank_split(job: Job, model: FrozenTeacher | Ensemble, split: str) -> Ranks:
 @torch.no_grad()
 def rank_these(job: Job, model: FrozenTeacher | Ensemble, triples: Tensor) -> Ranks:
     """`rank_split` of triples (n, 3) of the data set."""
-    data, budget = job.dataset, job.recipe.rank.budget_mb << 20
+    data, budget = job.dataset, job.budget
     counter: Counter
     if job.device.type == "cpu" and isinstance(model, FrozenTeacher):
         counter = Pruned(model.vectors, model.entities, fast_dtype(), budget)
     else:
-        exactly = products(FULL if job.device.type == "cuda" else float32_precision())  # a GPU trains in TF32
-        counter = Dense(exactly(lambda queries: model.logits(queries.to(job.device))), budget)
+        counter = Dense(exact_products(job.device)(lambda queries: model.logits(queries.to(job.device))), budget)
     return rank_triples(counter, triples, job.known, data.num_entities, data.num_relations)
 
 

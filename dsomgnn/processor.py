@@ -7,7 +7,7 @@ import math
 import mmap
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ContextDecorator, contextmanager
 from functools import cache
 
 import torch
@@ -25,11 +25,16 @@ def fast_dtype() -> torch.dtype:
 
 
 def number_format(asked: str, device: torch.device) -> torch.dtype:
-    """Of products where `asked` is the coarsest that will do: bfloat16 on a GPU, and on a CPU that is faster at it.
+    """Of products where `asked` is the coarsest that will do: bfloat16 where the device is faster at it.
 
     Without an instruction for it (AVX2), torch multiplies a gradient in bfloat16 75 times slower than in float32.
     """
-    return torch.float32 if asked == "float32" else torch.bfloat16 if device.type != "cpu" else fast_dtype()
+    if asked == "float32":
+        return torch.float32
+    if device.type == "cuda":
+        ampere = (8, 0)
+        return torch.bfloat16 if torch.cuda.get_device_capability(device) >= ampere else torch.float32
+    return fast_dtype()
 
 
 def _seconds(dtype: torch.dtype) -> float:
@@ -69,6 +74,11 @@ def products(precision: str = FULL) -> Iterator[None]:
         yield
     finally:
         torch.set_float32_matmul_precision(before)
+
+
+def exact_products(device: torch.device) -> ContextDecorator:
+    """Around a function, float32 products as exact as they can be: a GPU trains in TF32."""
+    return products(FULL if device.type == "cuda" else float32_precision())
 
 
 @cache

@@ -56,6 +56,10 @@ def modalities_used(job: Job) -> dict[str, Any]:
     }
 
 
+def device_name(job: Job) -> str:
+    return str(job.device) if job.device.type == "cpu" else torch.cuda.get_device_name(job.device)
+
+
 def products_used(job: Job) -> dict[str, str]:
     """The number format of every model's products on this machine."""
     formats = {name: number_format(training.products, job.device) for name, training in job.recipe.trained.items()}
@@ -79,7 +83,7 @@ def start_record(job: Job, phases: dict[str, Any]) -> dict[str, Any]:
         "policy": job.recipe.distill.policy,
         "git_commit": git_commit(),
         "versions": versions(),
-        "device": str(job.device) if job.device.type == "cpu" else torch.cuda.get_device_name(job.device),
+        "device": device_name(job),
         "threads": torch.get_num_threads(),
         "float32_products": torch.get_float32_matmul_precision(),
         "products": products_used(job),

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import torch
 from torch import Tensor
 
-from dsomgnn.batches import Batch, rows_within
+from dsomgnn.batches import Batch, rows_within, step_memory
 from dsomgnn.choices import Tally
 from dsomgnn.distill.distiller import Distiller
 from dsomgnn.models.model import Model
@@ -23,7 +23,7 @@ def plain_step(model: Model, batch: Batch, optimisers: Optimisers, settings: Tra
     dtype = number_format(settings.products, device)
 
     def losses() -> Iterator[Tensor]:
-        for part in batch.parts(rows_within(settings.candidates or entities, 1, dtype)):
+        for part in batch.parts(rows_within(settings.candidates or entities, 1, dtype, step_memory(device))):
             pool = Pool.around(torch.cat([part.queries[:, 0], part.target]), settings.candidates, entities)
             loss = model.loss(part, settings.n3, dtype, pool) * (len(part.row) / len(batch.row))
             found.append(loss.detach())

@@ -7,7 +7,10 @@ from torch import Tensor
 
 
 def moved(tensor: Tensor, device: torch.device | str) -> Tensor:
-    """A tensor of the CPU on a device. Its copy is under way when this returns, and takes what it held by then."""
+    """A tensor on a device. From the CPU to a GPU it is copied in the background, out of pages that stay in place: from
+    others the driver may wait."""
+    if tensor.device.type == "cpu" and torch.device(device).type == "cuda":
+        tensor = tensor.pin_memory()
     return tensor.to(device, non_blocking=True)
 
 

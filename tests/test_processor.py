@@ -79,10 +79,10 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
 
 def test_bfloat16_is_taken_only_where_it_is_asked_for_and_faster(monkeypatch):
-    for faster in (torch.float32, torch.bfloat16):
+    for faster, capability in ((torch.float32, (7, 5)), (torch.bfloat16, (9, 0))):
         monkeypatch.setattr(dsomgnn.processor, "fast_dtype", lambda faster=faster: faster)
-        assert number_format("bfloat16", CPU) == faster
-        assert number_format("bfloat16", GPU) == torch.bfloat16
+        monkeypatch.setattr(torch.cuda, "get_device_capability", lambda device, found=capability: found)
+        assert number_format("bfloat16", CPU) == number_format("bfloat16", GPU) == faster
         assert {number_format("float32", device) for device in (CPU, GPU)} == {torch.float32}
 
 

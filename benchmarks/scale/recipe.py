@@ -28,6 +28,8 @@ n3 = 0.001
 
 [teachers.both]
 modalities = ["words", "looks"]
+encoder = "compgcn"
+fanouts = [10]
 rank = 32
 modality_rank = 8
 batch = 1000

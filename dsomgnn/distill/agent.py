@@ -36,7 +36,7 @@ class FixedChoice:
         if self.kind == "random":
             return torch.bernoulli(torch.full_like(mask, 0.5)) * mask
         if self.only is not None:
-            mask = mask * torch.nn.functional.one_hot(torch.tensor(self.only), mask.shape[1]).to(mask)
+            mask = mask * (torch.arange(mask.shape[1], device=mask.device) == self.only)
         return mask
 
 

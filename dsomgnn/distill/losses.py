@@ -46,7 +46,7 @@ def mix(log_probs: Tensor, weights: Tensor) -> Tensor:
 
 def geometric(log_probs: Tensor, weights: Tensor) -> Tensor:
     """Log of the normalised weighted geometric mean of K distributions: log_probs (K, B, N), weights (B, K)."""
-    return torch.einsum("kbn,bk->bn", log_probs, weights).log_softmax(1)
+    return (log_probs * weights.T[:, :, None]).sum(0).log_softmax(1)
 
 
 COMBINED = {"mean": mix, "product": geometric}

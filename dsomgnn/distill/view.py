@@ -9,7 +9,7 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
-from dsomgnn.batches import Batch, rows_within
+from dsomgnn.batches import Batch, rows_within, step_memory
 from dsomgnn.models.model import Model, Reading
 from dsomgnn.neighbourhood import Neighbourhood, Neighbours
 from dsomgnn.pool import Pool
@@ -89,7 +89,9 @@ def look(
     pool = Pool.around(torch.cat(own), candidates, entities)
     target, around = pool.place(batch.target), around.placed(pool)
     near = around.with_targets(batch.row, target, entities)
-    spans = tuple(_spans(batch, around, near, rows_within(entities if pool.ids is None else len(pool.ids), 3, dtype)))
+    candidates = entities if pool.ids is None else len(pool.ids)
+    rows = rows_within(candidates, 3, dtype, step_memory(device))
+    spans = tuple(_spans(batch, around, near, rows))
     seen = student.read(batch, pool)
     query = student.score.query(seen.head, seen.relation)
     factors = query.detach().to(dtype), seen.table.detach().to(dtype)

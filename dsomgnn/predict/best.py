@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from dsomgnn.data.answers import Answers
+from dsomgnn.processor import products
 
 BUDGET = 64 << 20  # bytes of scores at a time
 
@@ -44,6 +45,7 @@ class Top:
 
 
 @torch.no_grad()
+@products()  # a GPU that has trained multiplies in TF32
 def top(scorer: Scorer, queries: Tensor, k: int, hide: Answers | None = None, budget: int = BUDGET) -> Top:
     """The k best entities of queries (B, 2), all N where k is more; a query that is asked twice is answered once.
 
@@ -77,12 +79,14 @@ def _best(
 
 
 @torch.no_grad()
+@products()
 def all_scores(scorer: Scorer, queries: Tensor) -> Tensor:
     """Scores (B, N) of every entity as the answer of queries (B, 2)."""
     return _vectors(scorer, queries) @ scorer.entities.T
 
 
 @torch.no_grad()
+@products()
 def scores_of(scorer: Scorer, queries: Tensor, answers: Tensor, chunk: int = 1 << 16) -> Tensor:
     """Scores (n,) of one answer (n,) each for queries (n, 2)."""
     device = scorer.entities.device

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
+from dsomgnn.device import device_at_hand
 from dsomgnn.errors import CheckpointError
 from dsomgnn.models.score import SCORES, ScoreFunction
 from dsomgnn.run import Run
@@ -44,6 +44,6 @@ def read_student(run: Run, recipe: Recipe, num_entities: int, num_relations: int
         raise CheckpointError(f"{run.path / FILE}: holds {found}, expected {wanted} of the recipe and the id files")
     if not all(tensor.isfinite().all() for tensor in tensors.values()):
         raise CheckpointError(f"{run.path / FILE}: holds NaN or infinity: the model has diverged")
-    device = torch.device("cuda" if recipe.device != "cpu" and torch.cuda.is_available() else "cpu")
+    device = device_at_hand(recipe.device)
     table, relation = (tensors[name].to(device) for name in wanted)
     return Student(score, table, relation, meta.get("temperature"))

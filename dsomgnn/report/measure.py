@@ -13,6 +13,7 @@ from dsomgnn.chosen import chosen
 from dsomgnn.data.audit.cardinality import Cardinality
 from dsomgnn.data.audit.coverage import entity_texts
 from dsomgnn.distill.teachers import FrozenTeacher
+from dsomgnn.processor import exact_products
 from dsomgnn.rank.calibration import calibration
 from dsomgnn.rank.intervals import bootstrapped, interval, slice_intervals, triple_values
 from dsomgnn.rank.judged import Judged, judge
@@ -111,9 +112,9 @@ def judged_by(ranking: Ranking) -> Judged:
     """What the student answers to the split's queries."""
     student, job = ranking.model(STUDENT), ranking.job
     assert isinstance(student, FrozenTeacher)
-    data, budget = job.dataset, job.recipe.rank.budget_mb << 20
-    triples, logits = data.split(ranking.split), lambda queries: student.logits(queries.to(job.device))
-    return judge(logits, student.temperature, triples, job.known, data.num_entities, data.num_relations, budget)
+    data, triples = job.dataset, job.dataset.split(ranking.split)
+    logits = exact_products(job.device)(lambda queries: student.logits(queries.to(job.device)))
+    return judge(logits, student.temperature, triples, job.known, data.num_entities, data.num_relations, job.budget)
 
 
 def calibrations(judged: Judged) -> dict[str, Any]:

@@ -107,7 +107,8 @@ def _rows(
     if not inputs:
         return {}
     # in full float32: rows in the cache shall not depend on how fast the products of a run are set to be
-    with products(), torch.inference_mode(), np.errstate(over="ignore"):
+    exactly = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)
+    with products(), exactly, torch.inference_mode(), np.errstate(over="ignore"):
         rows = network.run(list(inputs.values())).astype(np.float16)
     if not np.isfinite(rows).all():
         raise DataError(f"{name}: gives NaN, or numbers beyond float16")
