@@ -57,6 +57,18 @@ def test_every_suite_has_its_recipe_and_its_headline():
         assert suite.settings()["student"]["rank"] == suite.rank
 
 
+def test_a_taught_student_of_another_rank_may_have_settings_of_its_own(made: Path):
+    file = made / "at.toml"
+    file.write_text(f'{SUITE}\n[tiny.at]\n2 = ["distill.gamma=3"]\n')
+    suite = suites(file)["tiny"]
+    found = {(t.variant, t.rank): t.changes[1:] for t in trials(suite, [BASELINE, "all teachers"], [4, 2, 3], 1)}
+    assert found[BASELINE, 4] == ("student.n3=0.5",)
+    assert found[BASELINE, 2] == ("student.n3=0.5", "student.rank=2")
+    assert found["all teachers", 4] == ()
+    assert found["all teachers", 2] == ("student.rank=2", "distill.gamma=3")
+    assert found["all teachers", 3] == ("student.rank=3",)
+
+
 def test_each_run_has_a_line_with_what_it_was_made_of(made: Path):
     found = lines(made, "run")
     assert [(r["variant"], r["seed"]) for r in found] == [(v, s) for s in (0, 1) for v in (BASELINE, "all teachers")]

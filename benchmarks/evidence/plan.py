@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from dsomgnn.recipe import load_recipe, tomllib  # tomli, before Python 3.11
 from dsomgnn.settings import Recipe
@@ -21,13 +22,17 @@ SINCE = {"alone": 0}  # settings of [distill] that came when lines were on recor
 
 @dataclass(frozen=True)
 class Suite:
-    """A data set's recipe with the settings of its tuned baseline, the rank of its headline, and what stands there."""
+    """A data set's recipe with the settings of its tuned baseline, the rank of its headline, and what stands there.
+
+    `at`: by rank, settings of taught students that are of another than the headline's.
+    """
 
     dataset: str
     recipe: Path
     rank: int
     baseline: tuple[str, ...]
     headline: str
+    at: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
 
     def settings(self) -> dict:
         return tomllib.loads(self.recipe.read_text(encoding="utf-8"))
@@ -81,9 +86,13 @@ def suites(file: Path) -> dict[str, Suite]:
     """Suites by data set; recipes are named relative to the file."""
     tables = tomllib.loads(file.read_text(encoding="utf-8"))
     return {
-        name: Suite(name, file.parent / t["recipe"], t["rank"], tuple(t["baseline"]), t["headline"])
+        name: Suite(name, file.parent / t["recipe"], t["rank"], tuple(t["baseline"]), t["headline"], _at(t))
         for name, t in tables.items()
     }
+
+
+def _at(table: Mapping[str, Any]) -> dict[int, tuple[str, ...]]:
+    return {int(rank): tuple(changes) for rank, changes in table.get("at", {}).items()}
 
 
 def variants(suite: Suite) -> dict[str, list[str]]:
@@ -108,7 +117,8 @@ def variants(suite: Suite) -> dict[str, list[str]]:
 
 
 def trial(suite: Suite, name: str, rank: int, seed: int = 0) -> Trial:
-    of_rank = [] if rank == suite.rank else [f"student.rank={rank}"]
+    taught = suite.at.get(rank, ()) if name != BASELINE else ()
+    of_rank = () if rank == suite.rank else (f"student.rank={rank}", *taught)
     return Trial(suite, name, rank, seed, (*variants(suite)[name], *of_rank))
 
 
