@@ -50,7 +50,7 @@ def estimate_mb(job: Job) -> float:
     pool = recipe.pool.values()
     at_a_time = step_memory(job.device) / MB
     teachers = [_model_mb(t, entities) + min(_scores_mb(t, entities, 2), at_a_time) for t in pool]
-    frozen = sum(2 * 4 * _width(t) * entities / MB for t in pool)
+    frozen = sum((2 if t.encoder == "lookup" else 3) * 4 * _width(t) * entities / MB for t in pool)
     tables = 4 * 4 * 2 * student.rank * entities / MB
     own = 2 + recipe.distill.walks * recipe.distill.hops
     step = min(3 * _scores_mb(student, entities, own), at_a_time)

@@ -22,7 +22,7 @@ from dsomgnn.optimise import Optimisers
 from dsomgnn.phase import Phase, finish, train
 from dsomgnn.pretraining import make_teachers
 from dsomgnn.progress import Progress
-from dsomgnn.record import device_name, finished_record, start_record
+from dsomgnn.record import finished_record, processed_on, start_record
 from dsomgnn.run import CHECKPOINT, Run, load_into
 from dsomgnn.taken import others_told, same_teachers, teacher_key
 from dsomgnn.trackers import tracked, tracker_class
@@ -62,8 +62,8 @@ def _begin(job: Job, run: Run, progress: Progress, teachers_of: Sequence[Run] = 
             raise DataError(
                 f"{run.path}: features or encoder of {', '.join(changed)} are not those that the run was started with"
             )
-        if (device := device_name(job)) != record["device"]:
-            progress.say(f"started on {record['device']}, goes on on {device}: its figures are not those of one device")
+        if (here := processed_on(job)) != {name: record.get(name, here[name]) for name in here}:
+            progress.say("goes on where other products are taken: its figures are not those of one machine", "yellow")
         return record
     taken = same_teachers(job, teachers_of)
     others = others_told(job, teachers_of, taken) if taken else ""

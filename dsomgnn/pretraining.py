@@ -41,9 +41,11 @@ def _teacher(job: Job, run: Run, record: dict, name: str, number: int, progress:
 
 
 def _asks_few(job: Job) -> bool:
-    """Whether all epochs of the student together ask fewer queries than there are."""
-    student = job.recipe.student
-    return 0 < student.steps * student.batch * student.epochs < len(job.training)
+    """Whether the student's epochs, all together, ask fewer queries than there are; an agent that is told of its
+    teachers beforehand asks all."""
+    student, policy = job.recipe.student, job.recipe.distill.policy
+    few = 0 < student.steps * student.batch * student.epochs < len(job.training)
+    return few and (policy != "reinforce" or student.candidates > 0)
 
 
 def _pretrain(job: Job, run: Run, model: Model, name: str, number: int, progress: Progress) -> tuple[States, Standing]:

@@ -25,7 +25,7 @@ def fast_dtype() -> torch.dtype:
 
 
 def number_format(asked: str, device: torch.device) -> torch.dtype:
-    """Of products where `asked` is the coarsest that will do: bfloat16 where the device is faster at it.
+    """Of products where `asked` is the coarsest that will do: bfloat16 where the device has fast instructions for it.
 
     Without an instruction for it (AVX2), torch multiplies a gradient in bfloat16 75 times slower than in float32.
     """

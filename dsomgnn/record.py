@@ -56,8 +56,13 @@ def modalities_used(job: Job) -> dict[str, Any]:
     }
 
 
-def device_name(job: Job) -> str:
-    return str(job.device) if job.device.type == "cpu" else torch.cuda.get_device_name(job.device)
+def processed_on(job: Job) -> dict[str, Any]:
+    """What multiplies here, and how: on another machine the same seed gives other figures, in their last digits."""
+    return {
+        "device": str(job.device) if job.device.type == "cpu" else torch.cuda.get_device_name(job.device),
+        "float32_products": torch.get_float32_matmul_precision(),
+        "products": products_used(job),
+    }
 
 
 def products_used(job: Job) -> dict[str, str]:
@@ -83,10 +88,8 @@ def start_record(job: Job, phases: dict[str, Any]) -> dict[str, Any]:
         "policy": job.recipe.distill.policy,
         "git_commit": git_commit(),
         "versions": versions(),
-        "device": device_name(job),
+        **processed_on(job),
         "threads": torch.get_num_threads(),
-        "float32_products": torch.get_float32_matmul_precision(),
-        "products": products_used(job),
         "data": {
             "name": data.name,
             "folder": str(data.folder.resolve()),

@@ -58,9 +58,8 @@ class Training(Section):
     """Optimisation of a model: Adagrad with `lr` for tables, Adam with `lr_dense` for the rest.
 
     `steps`: batches of an epoch, at most; 0: all. `candidates`: entities that a batch is compared with, drawn at random
-    besides its own; 0: all (`dsomgnn.pool`). `products`: coarsest number format of the products with them, and of those
-    with projections of modalities: a processor that is slower at bfloat16 takes float32. Tables and optimisers stay
-    float32.
+    besides its own; 0: all (`dsomgnn.pool`). `products`: whether the products with them, and those with projections of
+    modalities, may be bfloat16: they are where the device is faster at it. Tables and optimisers stay float32.
     """
 
     epochs: Count = 60
@@ -149,7 +148,8 @@ class AgentRecipe(Section):
 class Rank(Section):
     """How ranks are read.
 
-    `valid`: triples of the valid split, drawn by the seed, that models are selected on; 0: all.
+    `valid`: triples of the valid split, drawn by the seed, that models are selected on; 0: all. `budget_mb`: memory for
+    scores at a time; on a GPU at least 1,024.
     """
 
     ties: Literal["realistic", "optimistic", "pessimistic"] = "realistic"

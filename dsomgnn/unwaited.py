@@ -10,8 +10,8 @@ def moved(tensor: Tensor, device: torch.device | str) -> Tensor:
     """A tensor on a device. From the CPU to a GPU it is copied in the background, out of pages that stay in place: from
     others the driver may wait."""
     if tensor.device.type == "cpu" and torch.device(device).type == "cuda":
-        tensor = tensor.pin_memory()
-    return tensor.to(device, non_blocking=True)
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 def counts(index: Tensor, size: int) -> Tensor:

@@ -43,19 +43,25 @@ def test_alone_it_sees_nothing_that_the_agent_is_rewarded_on_and_the_agent_waits
     assert ["reward" in event for event in taught] == [False, True, True, False]
 
 
-def test_a_student_that_asks_few_of_the_queries_has_no_others_made_for_it(workshop: Path, call, monkeypatch):
-    """And where it asks them again, a stopped run ends as one that went through."""
-    few = [
-        word for change in ("student.steps=1", "student.batch=2", "distill.policy=all") for word in ("--set", change)
-    ]
-    call("fit", "tiny.toml", "--run", "all", "--set", "student.steps=9", *few[2:])
-    beforehand = []
-    monkeypatch.setattr(OwnHeads, "all", lambda own, name: beforehand.append(name))
-    for run in ("few", "again"):
-        assert call("fit", "tiny.toml", "--run", run, *few).code == 0
-    assert not beforehand
-    one, other = (Path(run, "student.safetensors").read_bytes() for run in ("few", "again"))
-    assert one == other
+def test_heads_of_all_queries_are_made_beforehand_only_where_the_student_asks_many(workshop: Path, call, monkeypatch):
+    made, beforehand = OwnHeads.all, []
+
+    def noted(own, name):
+        beforehand.append(name)
+        return made(own, name)
+
+    monkeypatch.setattr(OwnHeads, "all", noted)
+    few = ("student.batch=2", "student.steps=1")
+    for changes, expected in (
+        (("distill.policy=all",), ["st"]),
+        (("distill.policy=all", *few), []),
+        (few, ["st"]),  # an agent is told of all queries beforehand
+        ((*few, "student.candidates=3"), []),
+    ):
+        beforehand.clear()
+        words = [word for change in changes for word in ("--set", change)]
+        assert call("fit", "tiny.toml", "--run", f"r{len(list(Path().glob('r*')))}", *words).code == 0
+        assert beforehand == expected
 
 
 def test_no_early_stop_before_it_is_taught(workshop: Path, call):

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 import torch
 
+import dsomgnn.distill.teachers
 import dsomgnn.phase
 from dsomgnn.optimise import Optimisers
 from dsomgnn.run import Run
@@ -118,6 +119,23 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, call):
             return call("fit", *words)
 
     return interrupted
+
+
+def test_heads_drawn_as_they_are_asked_for_are_drawn_again(workshop: Path, interrupt, call, monkeypatch):
+    monkeypatch.setattr(dsomgnn.distill.teachers, "MOST", 1)
+    few = ("student.batch=2", "student.steps=1", "distill.policy=all")
+    words = ("tiny.toml", *(word for change in few for word in ("--set", change)))
+    assert call("fit", *words, "--run", "through").code == 0
+    assert interrupt("student", 2, save_every=0, words=(*words, "--run", "out")).code == 130
+    assert call("fit", "--resume", "out").code == 0
+    assert_same(Path("out"), Path("through"))
+
+
+def test_a_run_that_goes_on_where_products_are_others_says_so(workshop: Path, interrupt, call):
+    assert interrupt("student", 2, save_every=0).code == 130
+    record = json.loads(Path("out/record.json").read_text())
+    Path("out/record.json").write_text(json.dumps(record | {"device": "NVIDIA H200"}))
+    assert "goes on where other products are taken" in call("fit", "--resume", "out").err
 
 
 def test_an_interrupt_exits_130_and_names_the_command_that_goes_on(workshop: Path, interrupt, call):

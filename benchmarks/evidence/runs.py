@@ -81,7 +81,7 @@ def _figures(folder: Path) -> dict[str, Any]:
         "seconds": record["seconds"],
         "device": record["device"],
         "threads": record["threads"],
-        "products": record["products"]["student"],
+        "products": record.get("products", {}).get("student"),
         "torch": record["versions"]["torch"],
         "commit": record["git_commit"],
     }

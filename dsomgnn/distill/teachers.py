@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import torch
@@ -20,6 +21,7 @@ from dsomgnn.unwaited import moved
 
 COLDEST, HOTTEST = 0.1, 10.0
 FITTED = 2**28  # bytes that the scores a temperature is fitted on may take
+TOGETHER = 64  # heads that are encoded at a time
 MOST = 256  # neighbours that a head hears: a hub has as many queries as edges, and each would hear all of them anew
 
 
@@ -85,6 +87,7 @@ def freeze(
     """Tables of a trained model. `training`: queries whose heads are encoded without their own edges, all of them now,
     or each when it is asked for, where `few` of them will be."""
     model.eval()
+    model.zero_grad()
     table, heads = model.encode_all()
     own: Tensor | OwnHeads | None = None
     if training is not None and model.encoder is not None:
@@ -111,16 +114,16 @@ class OwnHeads:
         found = self.table.new_zeros(len(index), self.table.shape[1])
         asked = index.cpu()
         place = torch.nonzero(asked >= 0)[:, 0]
-        for turn in _turns(self.training.queries[asked[place], 0]):
-            found[moved(place[turn], found.device)] = self._heads(asked[place[turn]])
+        for some in _apart(self.training.queries[asked[place], 0]):
+            found[moved(place[some], found.device)] = self._heads(asked[place[some]])
         return found
 
-    def all(self, name: str, batch: int = 64) -> Tensor:
+    def all(self, name: str) -> Tensor:
         """Of all queries, (Q, d); how far it is goes to stderr."""
         own, done = self.table.new_empty(len(self.training), self.table.shape[1]), 0
         seed_all(0)  # a run that goes on draws what it had drawn
         with Counter(f"{name}: heads of queries, each without its own edges") as count:
-            for index in (some for turn in _turns(self.training.queries[:, 0]) for some in turn.split(batch)):
+            for index in _apart(self.training.queries[:, 0]):
                 own[moved(index, own.device)] = self._heads(index)
                 done += len(index)
                 count(done, len(own))
@@ -131,13 +134,14 @@ class OwnHeads:
         return self.model.heads(self.table, part.queries[:, 0], part.pairs, most=MOST)
 
 
-def _turns(head: Tensor) -> list[Tensor]:
-    """Positions in groups: the first query of every head, the second of every head that has one, and so on."""
+def _apart(head: Tensor) -> Iterator[Tensor]:
+    """Positions in groups of at most TOGETHER, no head twice in one: the first query of every head, the second of every
+    head that has one, and so on."""
     order = torch.argsort(head, stable=True)
     _, count = head[order].unique_consecutive(return_counts=True)
     rank = torch.arange(len(head)) - torch.repeat_interleave(count.cumsum(0) - count, count)
     by_rank = torch.argsort(rank, stable=True)
-    return list(order[by_rank].split(torch.bincount(rank).tolist()))
+    return (some for turn in order[by_rank].split(torch.bincount(rank).tolist()) for some in turn.split(TOGETHER))
 
 
 def speaks(model: Model) -> Tensor:
