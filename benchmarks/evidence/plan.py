@@ -130,10 +130,12 @@ def trials(suite: Suite, names: Sequence[str], ranks: Sequence[int], seeds: int)
 
 
 def pairs(suite: Suite, names: Sequence[str], ranks: Sequence[int]) -> Iterator[tuple[Side, Side]]:
-    """What is compared with what, as (variant, rank): all with the baseline of their rank, and what else is claimed."""
+    """What is compared with what, as (variant, rank): all with the baseline of their rank, and what else is claimed: a
+    small taught student with a baseline of four times its rank, or else of the headline's."""
     for rank in ranks:
         yield from (((BASELINE, rank), (name, rank)) for name in names if name != BASELINE)
-        if rank < suite.rank:
-            yield (BASELINE, suite.rank), (suite.headline, rank)
+        wide = 4 * rank if 4 * rank in ranks else suite.rank
+        if rank < wide:
+            yield (BASELINE, wide), (suite.headline, rank)
         if AGENT in names:
             yield (ALL, rank), (AGENT, rank)
