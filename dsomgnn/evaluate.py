@@ -34,9 +34,14 @@ def rank_these(job: Job, model: FrozenTeacher | Ensemble, triples: Tensor) -> Ra
 
 def valid_mrr(job: Job, model: Model) -> float:
     """Filtered validation MRR, ties realistic: what models are selected by."""
-    return mrr(rank_these(job, freeze("", model, None), job.selecting))
+    return mrr(rank_these(job, _ready(job, model), job.selecting))
 
 
 def temperature(job: Job, model: Model) -> float:
     """The temperature that fits a model's soft labels to the valid triples that models are selected on."""
-    return fit_temperature(freeze("", model, None), job.selecting, job.dataset.num_relations)
+    return fit_temperature(_ready(job, model), job.selecting, job.dataset.num_relations)
+
+
+def _ready(job: Job, model: Model) -> FrozenTeacher:
+    """A model in training, for the queries of the triples that models are selected on."""
+    return freeze("", model, None, asked=job.selecting[:, [0, 2]].unique())

@@ -38,6 +38,12 @@ class BlockSampler:
         other.fanouts = [most] * len(self.fanouts)
         return other
 
+    def pieces(self, entities: Tensor, most: int, edges: int) -> tuple[Tensor, ...]:
+        """Entities (n,) in groups with about so many in-edges, of which `most` of each entity count."""
+        heard = self.mkg.homogeneous.in_degrees(entities).clamp(max=most) + 1
+        _, sizes = (heard.cumsum(0) // edges).unique_consecutive(return_counts=True)
+        return entities.split(sizes.tolist())
+
     def layers(self, seeds: Tensor, own: Tensor | None = None) -> list[Layer]:
         """Layers, outermost first, whose last destinations are `seeds` (distinct entities).
 

@@ -29,9 +29,9 @@ MOST = 256  # neighbours that a head hears: a hub has as many queries as edges, 
 class FrozenTeacher:
     """Scores of a trained teacher without its fusion and encoder.
 
-    `entities` (N, d) candidates; `heads` (N, d) encoded heads by entity; `own_heads` (Q, d), at hand or made when they
-    are asked for: encoded heads by training query, made without that query's own edges, where messages are passed (else
-    None); `relations` (2R, d); `speaks` (N,) bool: whether the teacher has something to say of this head.
+    `entities` (N, d) candidates; `heads` (N, d) encoded heads by entity; `own_heads` (Q, d) encoded heads by training
+    query, made without that query's own edges, where messages are passed (else None), or what makes them when they are
+    asked for; `relations` (2R, d); `speaks` (N,) bool: whether the teacher has something to say of this head.
     """
 
     name: str
@@ -64,10 +64,14 @@ class FrozenTeacher:
 
     def vectors(self, queries: Tensor, index: Tensor | None = None) -> Tensor:
         """Query vectors (B, d), whose products with `entities` are the scores."""
-        head = self.heads[queries[:, 0]]
-        if self.own_heads is not None and index is not None:
-            head = torch.where((index < 0)[:, None], head, self.own_heads[index])
-        return self.score.query(head, self.relations[queries[:, 1]])
+        return self.score.query(self._heads(queries[:, 0], index), self.relations[queries[:, 1]])
+
+    def _heads(self, head: Tensor, index: Tensor | None) -> Tensor:
+        if index is None or self.own_heads is None:
+            return self.heads[head]
+        if isinstance(self.own_heads, OwnHeads):
+            return self.own_heads.of(head, index)
+        return torch.where((index < 0)[:, None], self.heads[head], self.own_heads[index])
 
     def softened(self, queries: Tensor, index: Tensor | None = None, tau: float = 1.0, pool: Pool = EVERYONE) -> Tensor:
         """Logits (B, P) of the soft labels: scores over temperature times `tau`."""
@@ -82,13 +86,21 @@ class FrozenTeacher:
 
 @torch.no_grad()
 def freeze(
-    name: str, model: Model, training: TrainingQueries | None, temperature: float = 1.0, few: bool = False
+    name: str,
+    model: Model,
+    training: TrainingQueries | None,
+    temperature: float = 1.0,
+    few: bool = False,
+    asked: Tensor | None = None,
 ) -> FrozenTeacher:
-    """Tables of a trained model. `training`: queries whose heads are encoded without their own edges, all of them now,
-    or each when it is asked for, where `few` of them will be."""
+    """Tables of a trained model, with heads of all entities, or of those that will be `asked` (n,).
+
+    `training`: queries whose heads are encoded without their own edges, all of them now, or, where `few` will be asked,
+    each when it is; then no others are made.
+    """
     model.eval()
     model.zero_grad()
-    table, heads = model.encode_all()
+    table, heads = model.encode_all(torch.zeros(0, dtype=torch.long) if few else asked)
     own: Tensor | OwnHeads | None = None
     if training is not None and model.encoder is not None:
         own = OwnHeads(model, table, training)
@@ -109,13 +121,13 @@ class OwnHeads:
     training: TrainingQueries
 
     @torch.no_grad()
-    def __getitem__(self, index: Tensor) -> Tensor:
-        """Made now: (B, d) of the queries at `index` (B,), zeros for -1, which is none of them."""
-        found = self.table.new_zeros(len(index), self.table.shape[1])
-        asked = index.cpu()
-        place = torch.nonzero(asked >= 0)[:, 0]
-        for some in _apart(self.training.queries[asked[place], 0]):
-            found[moved(place[some], found.device)] = self._heads(asked[place[some]])
+    def of(self, head: Tensor, index: Tensor) -> Tensor:
+        """Made now: (B, d) of the entities `head` (B,) as heads of the queries at `index` (B,), -1 for none of them."""
+        found = self.table.new_empty(len(head), self.table.shape[1])
+        head, index = head.cpu(), index.cpu()
+        for some in _apart(head):
+            known = index[some]
+            found[moved(some, found.device)] = self._heads(head[some], known[known >= 0])
         return found
 
     def all(self, name: str) -> Tensor:
@@ -124,14 +136,13 @@ class OwnHeads:
         seed_all(0)  # a run that goes on draws what it had drawn
         with Counter(f"{name}: heads of queries, each without its own edges") as count:
             for index in _apart(self.training.queries[:, 0]):
-                own[moved(index, own.device)] = self._heads(index)
+                own[moved(index, own.device)] = self._heads(self.training.queries[index, 0], index)
                 done += len(index)
                 count(done, len(own))
         return own
 
-    def _heads(self, index: Tensor) -> Tensor:
-        part = self.training.at(index)
-        return self.model.heads(self.table, part.queries[:, 0], part.pairs, most=MOST)
+    def _heads(self, head: Tensor, index: Tensor) -> Tensor:
+        return self.model.heads(self.table, head, self.training.at(index).pairs, most=MOST)
 
 
 def _apart(head: Tensor) -> Iterator[Tensor]:

@@ -13,8 +13,10 @@ from dsomgnn.models.fusion import Blocks, Gate, Sum
 from dsomgnn.models.score import ScoreFunction, n3
 from dsomgnn.pool import EVERYONE, Pool
 from dsomgnn.registry import own_code
-from dsomgnn.sampling import BlockSampler
+from dsomgnn.sampling import BlockSampler, seed_all
 from dsomgnn.unwaited import moved
+
+HEARD, EDGES = 2**16, 2**18  # neighbours of an entity that are heard, and edges of a layer at a time: memory has an end
 
 
 class _Read(torch.autograd.Function):
@@ -128,10 +130,16 @@ class Model(nn.Module):
         return n3(self.score, ((seen.head, seen.asked), (seen.relation, seen.asked), (seen.tail, seen.told)))
 
     @torch.no_grad()
-    def encode_all(self, chunk: int = 4096) -> tuple[Tensor, Tensor]:
-        """Candidates (N, d) and encoded heads (N, d) of all entities, every train edge used."""
+    def encode_all(self, asked: Tensor | None = None, edges: int = EDGES) -> tuple[Tensor, Tensor]:
+        """Candidates (N, d), and encoded heads (N, d) of all entities, or of those `asked` (n,), zeros for others.
+
+        Every train edge is used, but HEARD of a hub's, the same ones each time; about so many `edges` at a time.
+        """
         table = self.candidates().detach()
-        if self.encoder is None:
+        if self.encoder is None or self.sampler is None:
             return table, table
-        parts = torch.arange(len(table)).split(chunk)
-        return table, torch.cat([self.heads(table, part, most=-1) for part in parts])
+        heads = torch.zeros_like(table)
+        seed_all(0)
+        for part in self.sampler.pieces(torch.arange(len(table)) if asked is None else asked, HEARD, edges):
+            heads[moved(part, heads.device)] = self.heads(table, part, most=HEARD)
+        return table, heads

@@ -66,13 +66,15 @@ def test_heads_made_when_they_are_asked_for_are_each_without_its_own_edges(job):
     frozen = freeze("gnn", model, training, few=True)
     head = training.queries[:, 0].bincount().argmax()
     some = torch.nonzero(training.queries[:, 0] == head)[:3, 0]
-    index = torch.cat([some, torch.tensor([-1]), some[:1]])
     parts = [training.at(one[None]) for one in some]
     alone = [model.heads(frozen.entities, part.queries[:, 0], part.pairs, most=-1) for part in parts]
-    torch.testing.assert_close(frozen.own_heads[index], torch.cat([*alone, torch.zeros_like(alone[0]), alone[0]]))
-    queries = training.queries[index]
-    assert torch.equal(frozen.vectors(queries, index)[3], frozen.vectors(queries)[3]), "train does not ask it"
-    assert frozen.own_heads[index[3:4]].shape == (1, frozen.heads.shape[1])
+    unasked = model.heads(frozen.entities, head[None], most=-1)  # no query of training, and no edge is its own
+    index = torch.cat([some, torch.tensor([-1]), some[:1]])
+    queries = training.queries[torch.cat([some, some[:1], some[:1]])]
+    expected = torch.cat([*alone, unasked, alone[0]])
+    torch.testing.assert_close(frozen.own_heads.of(queries[:, 0], index), expected)
+    relations = frozen.relations[queries[:, 1]]
+    torch.testing.assert_close(frozen.vectors(queries, index), frozen.score.query(expected, relations))
 
 
 def test_of_a_hubs_neighbours_some_are_drawn_the_same_ones_each_time(job, monkeypatch):

@@ -106,9 +106,27 @@ def test_repeated_heads_are_encoded_alike_and_in_order(random_mkg):
 def test_encoding_all_in_chunks_is_encoding_all_at_once_with_every_neighbour(random_mkg):
     model = make(random_mkg, encoder="rgcn", fanouts=(1, 1))
     _, whole = model.encode_all()
-    torch.testing.assert_close(model.encode_all(chunk=7)[1], whole)
+    torch.testing.assert_close(model.encode_all(edges=7)[1], whole)
+    some = torch.tensor([3, 11, 39])
+    found = model.encode_all(some)[1]
+    torch.testing.assert_close(found[some], whole[some])
+    assert not found[[0, 38]].any()
     full = make(random_mkg, encoder="rgcn", fanouts=(-1, -1))
     torch.testing.assert_close(full.heads(full.candidates(), torch.arange(40)), whole)
+
+
+def test_of_a_hubs_neighbours_the_same_ones_are_heard_each_time(random_mkg, monkeypatch):
+    model = make(random_mkg, encoder="rgcn", fanouts=(1,))
+    _, whole = model.encode_all()
+    monkeypatch.setattr("dsomgnn.models.model.HEARD", 2)
+    torch.manual_seed(1)
+    _, some = model.encode_all()
+    torch.manual_seed(2)
+    assert torch.equal(model.encode_all()[1], some)
+    same = torch.isclose(some, whole).all(1)
+    degree = random_mkg.homogeneous.in_degrees()
+    assert same[degree <= 2].all()
+    assert not same[degree > 8].any()
 
 
 RECIPE = """
