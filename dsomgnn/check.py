@@ -38,10 +38,19 @@ def check_recipe(recipe: Recipe, path: Path) -> Iterator[str]:
         model = make_teacher(job, name)
         yield f"teacher   {name}: {_parameters(model):,} parameters, {teacher.encoder} keeps its contract"
         yield from (f"warning   {name}: {note}" for note in notes if teacher.encoder != "lookup")
-    yield f"products  {', '.join(f'{name} {found}' for name, found in products_used(job).items())}"
+    yield f"products  {_products(job)}"
     if tracker_class(recipe.tracker, job.folder) is not None:
         yield f"tracker   {recipe.tracker}: found"
     yield f"memory    about {estimate_mb(job):,.0f} MB in the largest step, beside the data and libraries"
+
+
+def _products(job: Job) -> str:
+    """Their number format; where models differ, whose it is."""
+    used = products_used(job)
+    models = {found: ", ".join(name for name in used if used[name] == found) for found in used.values()}
+    if len(models) == 1:
+        return next(iter(models))
+    return "; ".join(f"{found} of {names}" for found, names in models.items())
 
 
 def estimate_mb(job: Job) -> float:

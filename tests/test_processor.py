@@ -103,5 +103,10 @@ def test_a_run_on_a_processor_that_is_slower_at_bfloat16_is_one_in_float32_and_s
     assert "float32:" not in call("fit", "tiny.toml", "--run", "full").err
     used = json.loads(Path("low/record.json").read_text())["products"]
     assert used == dict.fromkeys(("s", "st", "student"), "float32")
+    told = call("check", "tiny.toml", "--set", asked[0]).out
+    assert "products  float32\n" in told
+    monkeypatch.setattr(dsomgnn.processor, "fast_dtype", lambda: torch.bfloat16)
+    told = call("check", "tiny.toml", "--set", asked[0]).out
+    assert "products  bfloat16 of s; float32 of st, student\n" in told
     low, full = (Path(run, "student.safetensors").read_bytes() for run in ("low", "full"))
     assert low == full

@@ -13,11 +13,12 @@ of the entities. Each phase is a process of its own: its seconds, and the most m
 """
 
 TRAINING = """\
-Inside `dsomgnn fit`: ComplEx of rank 32, the second teacher with two modalities of rank 8 beside it; 4,000 sampled
-candidates beyond each batch's own, batches of 1,000 queries for teachers and of 500 for the student, which an agent
-teaches; models are selected on 200 valid triples, ranked among all entities. So few steps show what a step takes, not
-what can be learnt: at full size they are about one per cent of an epoch, and most rows of a table are met once or
-never. The teacher with modalities learns first, since all entities share what it makes of them.
+Inside `dsomgnn fit`: ComplEx of rank 32, the second teacher with two modalities of rank 8 beside it, and messages of
+ten sampled neighbours (CompGCN); 4,000 sampled candidates beyond each batch's own, batches of 1,000 queries for
+teachers and of 500 for the student, which an agent teaches; models are selected on 200 valid triples, ranked among all
+entities. So few steps show what a step takes, not what can be learnt: at full size they are about one per cent of an
+epoch, and most rows of a table are met once or never. The teacher with modalities learns first, since all entities
+share what it makes of them.
 """
 
 
