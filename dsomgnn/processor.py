@@ -37,6 +37,11 @@ def number_format(asked: str, device: torch.device) -> torch.dtype:
     return fast_dtype()
 
 
+def format_name(dtype: torch.dtype) -> str:
+    """As a recipe says it."""
+    return str(dtype).removeprefix("torch.")
+
+
 def _seconds(dtype: torch.dtype) -> float:
     query, candidates = torch.ones(ROWS, WIDTH, dtype=dtype), torch.ones(COLUMNS, WIDTH, dtype=dtype)
     out = torch.empty(ROWS, COLUMNS, dtype=dtype)

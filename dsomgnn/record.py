@@ -16,7 +16,7 @@ from dsomgnn.data.audit.audit import audit
 from dsomgnn.data.audit.coverage import entity_texts
 from dsomgnn.data.audit.verdict import warnings
 from dsomgnn.places import PACKAGE
-from dsomgnn.processor import number_format
+from dsomgnn.processor import format_name, number_format
 from dsomgnn.taken import teacher_key
 
 
@@ -67,8 +67,8 @@ def processed_on(job: Job) -> dict[str, Any]:
 
 def products_used(job: Job) -> dict[str, str]:
     """The number format of every model's products on this machine."""
-    formats = {name: number_format(training.products, job.device) for name, training in job.recipe.trained.items()}
-    return {name: str(found).removeprefix("torch.") for name, found in formats.items()}
+    trained = job.recipe.trained.items()
+    return {name: format_name(number_format(training.products, job.device)) for name, training in trained}
 
 
 def _of(job: Job) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from dsomgnn.processor import fast_dtype
+from dsomgnn.processor import fast_dtype, format_name
 
 MERGED, SINGLE, POSITIVE, ASKED = "merged", "single", "positive", "asked"
 
@@ -33,7 +33,7 @@ def _typed(name: str, make: str, seat: str, dtype: str, **options: object) -> Co
     return Contender(f"{name}, {dtype}", make, seat, MERGED, {"dtype": dtype, **options})
 
 
-FAST = str(fast_dtype()).removeprefix("torch.")  # what a recipe that asks for bfloat16 multiplies in here
+FAST = format_name(fast_dtype())  # what a recipe that asks for bfloat16 multiplies in here
 TYPES = tuple(dict.fromkeys(("float32", FAST)))
 TRAIN = {t: _typed("dsomgnn", "ours:train", "ours", t) for t in TYPES}
 TAUGHT = {t: _typed("dsomgnn, taught", "ours:distil", f"taught {t}", t) for t in TYPES}

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-from dsomgnn.processor import fast_dtype
+from dsomgnn.processor import fast_dtype, format_name
 from dsomgnn.record import git_commit
 
 PACKAGES = ("dsomgnn", "torch", "numpy", "pykeen", "torchkge", "torch-geometric")
@@ -21,7 +21,7 @@ def machine() -> dict[str, object]:
         "processor": _processor(),
         "cores": os.cpu_count(),
         "instructions": ", ".join([torch.backends.cpu.get_cpu_capability(), *_bfloat16_units()]),
-        "faster_products": str(fast_dtype()).removeprefix("torch."),
+        "faster_products": format_name(fast_dtype()),
         "python": platform.python_version(),
         "versions": {name: found for name in PACKAGES if (found := _version(name))},
         "commit": git_commit(),
