@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from copy import copy
 from dataclasses import dataclass, replace
 
 import torch
@@ -103,16 +104,17 @@ class Batch:
 class TrainingQueries:
     """All directed train triples as Q queries with their targets in CSR form.
 
-    Merged: the distinct queries. Otherwise every directed triple is a query of its own. `edge` keeps the id of each
-    triple in `mkg.edges`.
+    Merged: the distinct queries, those of more than `most` targets, where that is not 0, several times, each with other
+    targets. Otherwise every directed triple is a query of its own. `edge` keeps the id of each triple in `mkg.edges`.
     """
 
-    def __init__(self, mkg: MKG, merge: bool = True):
+    def __init__(self, mkg: MKG, merge: bool = True, most: int = 0):
         head, relation, tail = mkg.edges.unbind(1)
         key = head * 2 * mkg.num_relations + relation
         self.edge = torch.argsort(key, stable=True)
         if merge:
             _, count = key[self.edge].unique_consecutive(return_counts=True)
+            count = _at_most(count, most) if most else count
         else:
             count = torch.ones(len(key), dtype=torch.long)
         self.indptr = torch.cat([count.new_zeros(1), count.cumsum(0)])
@@ -126,6 +128,13 @@ class TrainingQueries:
     @property
     def num_triples(self) -> int:
         return len(self.target)
+
+    def only(self, index: Tensor) -> TrainingQueries:
+        """The queries at `index` (n,) alone."""
+        batch, some = self.at(index), copy(self)
+        some.edge, some.queries, some.target = self.edge[batch.position], batch.queries, batch.target
+        some.indptr = torch.cat([batch.row.new_zeros(1), batch.count.cumsum(0)])
+        return some
 
     def at(self, index: Tensor) -> Batch:
         """The batch of the queries at `index` (B,)."""
@@ -145,3 +154,11 @@ class TrainingQueries:
         where that is not 0."""
         for index in torch.randperm(len(self)).split(size)[: steps or None]:
             yield self.at(index)
+
+
+def _at_most(count: Tensor, most: int) -> Tensor:
+    """Counts (n,) in pieces of at most `most`, one after the other."""
+    pieces = -(-count // most)
+    owner = torch.repeat_interleave(torch.arange(len(count)), pieces)
+    before = torch.arange(len(owner)) - (pieces.cumsum(0) - pieces)[owner]
+    return (count[owner] - before * most).clamp(max=most)

@@ -33,10 +33,11 @@ from dsomgnn.places import find_dataset
 from dsomgnn.processor import number_format
 from dsomgnn.registry import make_encoder, plugin_file
 from dsomgnn.sampling import BlockSampler, seed_all
-from dsomgnn.settings import Distill, FeatureRecipe, Recipe
+from dsomgnn.settings import Distill, FeatureRecipe, Recipe, Training
 
 TEXT_DIM = 128
 RANKED_ON_GPU = 2**30  # bytes
+TARGETS = 2**10  # of a query at a time, over sampled candidates: all of them are in its pool
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class Job:
 
     @cached_property
     def training(self) -> TrainingQueries:
-        return TrainingQueries(self.mkg, self.recipe.student.merge)
+        return queries_of(self.mkg, self.recipe.student)
 
     @property
     def budget(self) -> int:
@@ -65,6 +66,12 @@ class Job:
         """Answers known from any split: what filtered ranks leave out."""
         data = self.dataset
         return Answers.of(data.known, data.num_entities, data.num_relations)
+
+    @property
+    def learnt_from(self) -> Answers:
+        """Answers of train, and of the valid triples where the agent is rewarded on them."""
+        data, rewarded = self.dataset, [self.selecting] if self.recipe.agent.reward_on == "valid" else []
+        return Answers.of(torch.cat([data.train, *rewarded]), data.num_entities, data.num_relations)
 
     @cached_property
     def selecting(self) -> Tensor:
@@ -151,6 +158,11 @@ def _without_reserve(recipe: Recipe, mkg: MKG) -> MKG:
     return MKG(mkg.dataset, mkg.features, mkg.train[keep])
 
 
+def queries_of(mkg: MKG, settings: Training) -> TrainingQueries:
+    """The queries that a model is trained on."""
+    return TrainingQueries(mkg, settings.merge, TARGETS if settings.candidates else 0)
+
+
 def make_student(job: Job, phase: int = 0) -> Model:
     seed_all(job.recipe.seed, phase, 0)
     settings = job.recipe.student
@@ -200,7 +212,7 @@ def make_distiller(job: Job, student: Model, teachers: list[FrozenTeacher]) -> D
         student,
         teachers,
         job.training,
-        Answers.of(job.dataset.train, job.dataset.num_entities, job.dataset.num_relations),
+        job.learnt_from,
         neighbours,
         states,
         choice,

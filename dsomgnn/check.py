@@ -15,6 +15,7 @@ from dsomgnn.models.model import Model
 from dsomgnn.record import products_used
 from dsomgnn.settings import Recipe, TeacherRecipe, Training
 from dsomgnn.trackers import tracker_class
+from dsomgnn.unread import unread
 
 MB = 1 << 20
 
@@ -22,6 +23,7 @@ MB = 1 << 20
 def check_recipe(recipe: Recipe, path: Path) -> Iterator[str]:
     """Lines to print; raises the error that `fit` would raise."""
     yield f"recipe    {path}: ok"
+    yield from (f"warning   {line}" for line in unread(recipe))
     job = build(recipe, path.parent)
     data = job.dataset
     yield (

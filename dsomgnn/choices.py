@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from dsomgnn.batches import rows_within, step_memory
 from dsomgnn.data.triples import Dataset
 from dsomgnn.distill.agent import Agent
 from dsomgnn.distill.distiller import Distiller, Step
@@ -66,6 +67,10 @@ def choice_report(distiller: Distiller, dataset: Dataset, batch: int = 512) -> d
         return {}
     probability, empty, heads = [], [], []
     number = len(distiller.training)
+    if not distiller.candidates:
+        batch = min(
+            batch, rows_within(dataset.num_entities, 3, torch.float32, step_memory(distiller.student.relation.device))
+        )
     chosen = torch.linspace(0, number - 1, min(number, MOST_QUERIES), dtype=torch.float64).long()
     for index in chosen.split(batch):
         part = distiller.training.at(index)

@@ -9,7 +9,6 @@ from torch import Tensor
 
 from dsomgnn.batches import TrainingQueries
 from dsomgnn.build import Job, make_states
-from dsomgnn.data.mkg import MKG
 from dsomgnn.distill.agent import Agent, AgentOptions
 from dsomgnn.distill.distiller import Distiller
 from dsomgnn.distill.losses import LossWeights
@@ -24,13 +23,12 @@ FILE = "policy.safetensors"
 
 
 @torch.no_grad()
-def chosen(job: Job, run: Run, student: Model, teachers: Sequence[FrozenTeacher], triples: Tensor) -> Tensor:
-    """Probability (2n, K) of each teacher for the queries of triples (n, 3), tails asked for first.
+def chosen(job: Job, run: Run, student: Model, teachers: Sequence[FrozenTeacher], asked: TrainingQueries) -> Tensor:
+    """Probability (T, K) of each teacher for the triples of queries that are asked.
 
     0 for a teacher that has nothing to say of the given entity. The greedy set is what exceeds one half. Raises
     CheckpointError.
     """
-    asked = TrainingQueries(MKG(job.dataset, job.mkg.features, triples))
     seed_all(job.recipe.seed, 0, 0)
     distiller = _distiller(job, run, student, teachers, asked)
     found = torch.empty(asked.num_triples, len(teachers))
@@ -38,7 +36,7 @@ def chosen(job: Job, run: Run, student: Model, teachers: Sequence[FrozenTeacher]
     for index in torch.arange(len(asked)).split(size):
         batch = asked.at(index)
         probability, mask = distiller.probabilities(batch)
-        found[asked.edge[batch.position]] = (probability * mask).cpu()
+        found[batch.position] = (probability * mask).cpu()
     return found
 
 

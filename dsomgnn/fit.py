@@ -6,8 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from dsomgnn.batches import TrainingQueries
-from dsomgnn.build import Job, build, make_distiller, make_student, plugins
+from dsomgnn.build import Job, build, make_distiller, make_student, plugins, queries_of
 from dsomgnn.choices import choice_report
 from dsomgnn.contract import check_encoder
 from dsomgnn.distill.agent import Agent
@@ -24,8 +23,10 @@ from dsomgnn.pretraining import make_teachers
 from dsomgnn.progress import Progress
 from dsomgnn.record import finished_record, processed_on, start_record
 from dsomgnn.run import CHECKPOINT, Run, load_into
+from dsomgnn.sampling import seed_all
 from dsomgnn.taken import others_told, same_teachers, teacher_key
 from dsomgnn.trackers import tracked, tracker_class
+from dsomgnn.unread import unread
 
 
 def fit(job: Job, run: Run, progress: Progress | None = None, teachers_of: Sequence[Path] = ()) -> dict[str, Any]:
@@ -78,7 +79,7 @@ def _begin(job: Job, run: Run, progress: Progress, teachers_of: Sequence[Run] = 
         progress.say(f"taken over: {', '.join(taken)}. Trained here: {others}", "yellow")
     if any(record["products"][name] != training.products for name, training in job.recipe.trained.items()):
         progress.say("products are float32: this processor is slower at bfloat16")
-    for warning in record["data"]["warnings"]:
+    for warning in (*unread(job.recipe), *record["data"]["warnings"]):
         progress.say(f"warning: {warning}", "yellow")
     return record
 
@@ -108,6 +109,7 @@ def distil(job: Job, run: Run, record: dict, teachers: list[FrozenTeacher], prog
         if agent:
             load_into(agent.policy, best["policy"], "policy")
             run.write_tensors("policy.safetensors", best["policy"], {"teachers": [t.name for t in teachers]})
+        seed_all(job.recipe.seed, number, 0)  # a run that goes on draws what it had drawn
         extra["choices"] = choice_report(distiller, job.dataset)
     run.write_tensors("student.safetensors", best["model"], {"temperature": heat, "valid_mrr": standing.best_mrr})
     finish(run, record, "student", standing, temperature=heat, **extra)
@@ -121,7 +123,7 @@ def _student_epoch(
         return lambda _: fit_epoch(student, job.training, optimisers, settings, job.device)
     lesson = Lesson(distiller, distiller.choice, job.rewarded) if isinstance(distiller.choice, Agent) else None
     every, steps, alone = job.recipe.agent.every, settings.steps, distiller.stages.alone
-    first = TrainingQueries(job.teacher_mkg, settings.merge) if alone else job.training
+    first = queries_of(job.teacher_mkg, settings) if alone else job.training
 
     def epoch(number: int) -> dict[str, Any]:
         if number <= alone:

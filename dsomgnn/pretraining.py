@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dsomgnn.batches import TrainingQueries
-from dsomgnn.build import Job, make_teacher
-from dsomgnn.distill.teachers import FrozenTeacher, freeze
+from dsomgnn.build import Job, make_teacher, queries_of
+from dsomgnn.distill.teachers import NO_ONE, FrozenTeacher, freeze
 from dsomgnn.epochs import fit_epoch, optimisers_of
 from dsomgnn.evaluate import temperature, valid_mrr
 from dsomgnn.models.model import Model
@@ -37,7 +36,8 @@ def _teacher(job: Job, run: Run, record: dict, name: str, number: int, progress:
         finish(run, record, name, standing, temperature=heat, valid_mrr_without=without)
     tensors, meta = run.read_tensors(file)
     load_into(model, tensors, str(run.path / file))
-    return freeze(name, model, job.training, meta["temperature"], few=_asks_few(job))
+    asked = None if job.recipe.distill.transfer else NO_ONE
+    return freeze(name, model, job.training, meta["temperature"], _asks_few(job), asked)
 
 
 def _asks_few(job: Job) -> bool:
@@ -51,7 +51,7 @@ def _asks_few(job: Job) -> bool:
 def _pretrain(job: Job, run: Run, model: Model, name: str, number: int, progress: Progress) -> tuple[States, Standing]:
     """Train a teacher alone, on the triples that teachers may see."""
     settings = job.recipe.teachers[name]
-    training = TrainingQueries(job.teacher_mkg, settings.merge)
+    training = queries_of(job.teacher_mkg, settings)
     optimisers = optimisers_of(model, settings)
 
     def epoch(_: int) -> dict[str, Any]:

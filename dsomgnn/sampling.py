@@ -32,10 +32,11 @@ class BlockSampler:
         self._place = torch.zeros(mkg.num_entities, dtype=torch.long)
         self._known = torch.zeros(mkg.num_entities, dtype=torch.bool)
 
-    def of(self, most: int) -> BlockSampler:
-        """The same depth with so many neighbours of every entity; -1: with every one."""
+    def of(self, most: int, further: int | None = None) -> BlockSampler:
+        """The same depth with so many neighbours of a seed, and of what is further out, if that is another number; -1:
+        with every one."""
         other = copy(self)
-        other.fanouts = [most] * len(self.fanouts)
+        other.fanouts = [*[most if further is None else further] * (len(self.fanouts) - 1), most]
         return other
 
     def pieces(self, entities: Tensor, most: int, edges: int) -> tuple[Tensor, ...]:

@@ -168,7 +168,7 @@ class Recipe(Section):
     """
 
     data: Data
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     device: str = "auto"
     threads: Annotated[int, Field(ge=0)] = 0
     features: dict[str, FeatureRecipe] = Field(default_factory=dict)

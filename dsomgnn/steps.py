@@ -21,9 +21,11 @@ def plain_step(model: Model, batch: Batch, optimisers: Optimisers, settings: Tra
     """A step of cross entropy and N3 on a batch of the CPU; its loss."""
     found, entities, device = [], model.fusion.num_entities, model.relation.device
     dtype = number_format(settings.products, device)
+    own = len(batch.queries) + len(batch.row)
+    width = min(entities, settings.candidates + own) if settings.candidates else entities
 
     def losses() -> Iterator[Tensor]:
-        for part in batch.parts(rows_within(settings.candidates or entities, 1, dtype, step_memory(device))):
+        for part in batch.parts(rows_within(width, 1, dtype, step_memory(device))):
             pool = Pool.around(torch.cat([part.queries[:, 0], part.target]), settings.candidates, entities)
             loss = model.loss(part, settings.n3, dtype, pool) * (len(part.row) / len(batch.row))
             found.append(loss.detach())

@@ -81,3 +81,23 @@ def test_an_epoch_of_so_many_steps_is_the_start_of_the_whole_one(random_mkg):
     whole = [batch.index.tolist() for batch in training.batches(16)]
     seed_all(0)
     assert [batch.index.tolist() for batch in training.batches(16, 3)] == whole[:3]
+
+
+def test_queries_of_many_targets_are_asked_in_several_rows_where_a_row_may_have_so_many(random_mkg):
+    whole, few = TrainingQueries(random_mkg), TrainingQueries(random_mkg, most=2)
+    assert torch.equal(few.target, whole.target)
+    assert torch.equal(few.edge, whole.edge)
+    assert few.indptr.diff().max() == 2
+    most = whole.indptr.diff()
+    assert len(few) == (-(-most // 2)).sum()
+    assert sorted(triples_of(few.at(torch.arange(len(few))))) == sorted(triples_of(whole.at(torch.arange(len(whole)))))
+
+
+@both
+def test_some_of_the_queries_are_those_alone(random_mkg, merge):
+    whole = TrainingQueries(random_mkg, merge)
+    index = torch.tensor([9, 2, 30])
+    some, batch = whole.only(index), whole.at(index)
+    assert triples_of(some.at(torch.arange(3))) == triples_of(batch)
+    assert torch.equal(some.edge, whole.edge[batch.position])
+    assert (len(some), some.num_triples) == (3, len(batch.row))

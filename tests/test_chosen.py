@@ -41,7 +41,8 @@ def test_the_policy_of_the_run_decides_and_a_teacher_with_nothing_to_say_is_neve
     teachers = [ranking.model(name) for name in ranking.teachers]
     index = ranking.job.dataset.entities.index
     triples = torch.tensor([[index["a"], 0, index["b"]], [index["f"], 1, index["c"]], [index["a"], 0, index["f"]]])
-    found = chosen(ranking.job, ranking.run, student, teachers, triples)
+    asked = TrainingQueries(MKG(ranking.job.dataset, ranking.job.mkg.features, triples))
+    found = chosen(ranking.job, ranking.run, student, teachers, asked)[asked.edge.argsort()]
     yes = torch.tensor(2.0).sigmoid().item()
     assert found[:, 0].tolist() == [0.5] * 6
     assert found[:, 1].tolist() == pytest.approx([yes, 0, yes, yes, yes, 0])  # three tails, then three heads

@@ -87,3 +87,4 @@ def test_it_is_told_where_the_best_student_was_never_taught_or_its_agent_knows_n
     assert "its policy knows nothing" in stages.untaught(3, agent=True)
     assert not stages.untaught(3, agent=False)
     assert not stages.untaught(4, agent=True)
+    assert "its policy knows nothing" in Stages.within(epochs=1, alone=0, warmup=3, learn=20).untaught(1, agent=True)

@@ -17,7 +17,7 @@ from dsomgnn import errors
 FLOORS = [
     "errors _dgl processor",
     "counter output page places toml_lines allowed settings recipe registry data",
-    "unwaited layer threads device pool sampling neighbourhood batches",
+    "unread unwaited layer threads device pool sampling neighbourhood batches",
     "models",
     "distill rank",
     "run build optimise progress choices phase contract taken record trackers",

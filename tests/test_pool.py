@@ -205,6 +205,27 @@ def test_a_lesson_over_a_pool_of_all_entities_is_that_over_all(taught):
     torch.testing.assert_close(*found)
 
 
+def test_a_lesson_over_a_pool_brings_of_a_hubs_answers_those_that_were_drawn(taught):
+    """Most triples are of queries with many: the pool would be about all entities."""
+    _, _, distiller, lesson = taught(5)
+    seed_all(3)
+    view, _, position = lesson._view(lesson.trained)
+    assert torch.equal(view.batch.position.unique(), position.unique())
+    answers = distiller.training.indptr.diff()[view.batch.index]
+    assert answers.sum() > 3 * len(view.batch.row)
+
+
+def test_rewarded_on_valid_other_valid_answers_of_a_query_do_not_compete(taught, dataset_of):
+    job, _, _, _ = taught(0)
+    triples = torch.tensor([[0, 0, 1], [2, 1, 3]]), torch.tensor([[0, 0, 2], [0, 0, 3]]), torch.tensor([[0, 0, 4]])
+    data = dataset_of(6, 2, *triples)
+    for reward_on, known in (("valid", [1, 2, 3]), ("reserve", [1])):
+        agent = job.recipe.agent.model_copy(update={"reward_on": reward_on})
+        asked = dataclasses.replace(job, dataset=data, recipe=job.recipe.model_copy(update={"agent": agent}))
+        found = asked.learnt_from
+        assert found.gather(found.find(torch.tensor([[0, 0]])))[1].tolist() == known
+
+
 def test_an_agent_learns_over_pools(taught):
     job, student, distiller, lesson = taught(30)
     before = [p.clone() for p in distiller.choice.policy.parameters()]

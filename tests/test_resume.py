@@ -157,6 +157,20 @@ def test_an_interrupted_run_goes_on_to_exactly_the_same_end(
     assert_same(Path("out"), trained)
 
 
+def test_a_run_stopped_after_its_last_epoch_reports_the_same_choices(workshop: Path, call, monkeypatch):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    lively = ("--set", "agent.lr=0.02", "--set", "student.init=1.0", "--set", "distill.walks=1")
+    assert call("fit", "tiny.toml", "--run", "through", *lively).code == 0
+    with monkeypatch.context() as patch:
+        patch.setattr("dsomgnn.phase.SAVE_EVERY", 0)
+        patch.setattr("dsomgnn.fit.temperature", stop)
+        assert call("fit", "tiny.toml", "--run", "out", *lively).code == 130
+    assert call("fit", "--resume", "out").code == 0
+    assert_same(Path("out"), Path("through"))
+
+
 def test_what_was_logged_after_the_last_checkpoint_is_not_logged_twice(
     workshop: Path, trained: Path, interrupt, call, monkeypatch
 ):

@@ -295,3 +295,11 @@ def test_ints_stay_ints_and_anything_else_is_a_choice(workshop: Path):
         ("[3]", "[4]"), ("true", "false"), ("5", "7", "9"),
     ]  # fmt: skip
     assert as_changes({"a.b": "all", "c": 0.5, "d": 3}) == ["a.b=all", "c=0.5", "d=3"]
+
+
+@needs_optuna
+def test_weights_of_a_split_that_is_not_made_are_not_searched(workshop: Path):
+    from dsomgnn.sweep.space import space_of
+
+    assert {"distill.alpha", "distill.beta"} <= set(space_of(Path("tiny.toml"), []))
+    assert set(space_of(Path("tiny.toml"), ["distill.neighbourhood=none"])) == {"distill.gamma", "distill.tau"}

@@ -80,12 +80,15 @@ class Dataset:
 
     @cached_property
     def sha256(self) -> str:
-        """One digest over identifiers and triples: the same facts in the same order, packed or not."""
+        """One digest over identifiers and triples, those that are only filtered too: the same facts in the same order,
+        packed or not."""
         digest = hashlib.sha256()
         for vocabulary in (self.entities, self.relations):
             digest.update("\n".join(vocabulary.ids).encode() + b"\0")
         for name in SPLITS:
             digest.update(self.split(name).numpy().tobytes() + b"\0")
+        if len(self.unused):
+            digest.update(self.unused.numpy().tobytes())
         return digest.hexdigest()
 
 

@@ -62,7 +62,7 @@ class Stages:
         """What a model of the `best` epoch lacks; empty where it lacks nothing."""
         if best <= self.alone:
             return "before it was taught: it is a student without teachers"
-        known = not agent or best > self.alone + self.warmup
+        known = not agent or (self.learn > 0 and best > self.alone + self.warmup)
         return "" if known else "before the agent had learnt: its policy knows nothing"
 
     def at(self, epoch: int) -> str:
@@ -74,8 +74,8 @@ class Distiller:
 
     `held` (T,) bool marks, in training order, the triples on which the agent is rewarded: neither teachers nor, while
     the agent learns, the student train on them. Without it (None) any training triple is rewarded. `known` are the
-    answers of all training triples. `states` are needed by an agent alone. `candidates`: as in `Pool.around`.
-    `transfer`: transfer queries per query of a batch.
+    answers of all triples that a model learns from, an agent's reward included. `states` are needed by an agent alone.
+    `candidates`: as in `Pool.around`. `transfer`: transfer queries per query of a batch.
     """
 
     def __init__(

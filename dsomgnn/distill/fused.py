@@ -136,8 +136,8 @@ def _slopes(m: Masses, row: Tensor, weights: LossWeights, scale: Tensor) -> tupl
     binary, alpha, beta = _parts(weights)
     shift, one = binary * (m.u_in - m.p_in), torch.ones_like(m.p_in)
     by_u, by_p = scale * (beta * _there(m.p_out) - shift), scale * _ratio(beta * one, m.p_out)
-    of_u, of_p = _ratio(alpha * _there(m.p_in) + shift, m.u_in), alpha * _ratio(one, m.p_in)
-    return by_u, by_p, scale[row] * (m.u_each * of_u[row] - m.p_each * of_p[row])
+    of_u, of_p = alpha * _there(m.p_in) + shift, alpha * _ratio(one, m.p_in)
+    return by_u, by_p, scale[row] * (m.u_share * of_u[row] - m.p_each * of_p[row])
 
 
 def _parts(weights: LossWeights) -> tuple[float, float, float]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from dsomgnn.batches import TrainingQueries
+from dsomgnn.batches import Batch, TrainingQueries
 from dsomgnn.distill.agent import Agent
 from dsomgnn.distill.distiller import Distiller
 from dsomgnn.distill.losses import inside_mask
@@ -53,10 +53,18 @@ class Lesson:
     def _view(self, triples: Tensor) -> tuple[View, Tensor, Tensor]:
         """The student on the queries of some of the triples; each one's row, and its training position."""
         position = triples[torch.randint(len(triples), (self.agent.options.rows,))]
-        batch, row = self.distiller.training.around(position)
+        batch, row = self._around(self.distiller.training, position)
         target = self.distiller.training.target[position]
         view = self.distiller.view(self.distiller.open(batch), target)
         return view, row.to(view.logits.device), position.to(view.logits.device)
+
+    def _around(self, queries: TrainingQueries, position: Tensor) -> tuple[Batch, Tensor]:
+        """The batch of the queries that triples ask, and the row of each triple in it. Over sampled candidates other
+        triples are left out: a triple drawn at random is likely one of a query with many, all of which would be in the
+        pool."""
+        batch, row = queries.around(position)
+        drawn = torch.isin(batch.position, position)
+        return (batch.keep(drawn) if self.distiller.candidates else batch), row
 
     @torch.no_grad()
     def held_out_effect(self, view: View) -> Tensor:
@@ -70,7 +78,7 @@ class Lesson:
         table, relation = student.fusion.table, student.relation
         assert self.held is not None and table is not None  # noqa: PT018
         position = self.held[torch.randint(len(self.held), (4 * self.agent.options.rows,))]
-        (batch, row), target = self.asked.around(position), self.asked.target[position]
+        (batch, row), target = self._around(self.asked, position), self.asked.target[position]
         with torch.enable_grad():
             also = [target, *([] if view.pool.ids is None else [view.pool.ids.cpu()])]
             held = self.distiller.view(batch, torch.cat(also))

@@ -20,13 +20,15 @@ from dsomgnn.threads import by_blocks
 class Masses:
     """What teachers (p) and student (u) give the neighbours, each (M,) and in all (B,), and all others, (B,).
 
-    `lse`: log normaliser of the student at tau. `crossed`: sum over the others of p (log p - s / tau).
+    `u_share` (M,): each neighbour's part of what the student gives them, which is there however little that is. `lse`:
+    log normaliser of the student at tau. `crossed`: sum over the others of p (log p - s / tau).
     """
 
     p_each: Tensor
     p_in: Tensor
     p_out: Tensor
     u_each: Tensor
+    u_share: Tensor
     log_u_each: Tensor
     u_in: Tensor
     u_out: Tensor
@@ -41,12 +43,14 @@ def masses(scores: Tensor, soft: Tensor, near: Neighbourhood, tau: float, measur
     soft[row, near.node] = 0
     scores[row, near.node] = EMPTY
     lse_out, p_out, crossed = _outside(scores, soft, tau, measure, pool)
-    most = s.new_full((len(scores),), EMPTY).scatter_reduce_(0, row, s, "amax").maximum(lse_out)
-    e_in, e_out = per_row((s - most[row]).exp(), row, len(scores)), (lse_out - most).exp()
-    lse = most + (e_in + e_out).log()
-    log_u = s - lse[row]
-    u_in, u_out = e_in / (e_in + e_out), e_out / (e_in + e_out)
-    return Masses(p, per_row(p, row, len(scores)), p_out, log_u.exp(), log_u, u_in, u_out, lse, crossed)
+    top = s.new_full((len(scores),), EMPTY).scatter_reduce_(0, row, s, "amax")
+    each = (s - top[row]).exp()
+    total = per_row(each, row, len(scores))
+    lse_in = top + total.log()
+    lse = torch.logaddexp(lse_in, lse_out)
+    log_u, u_in, u_out = s - lse[row], (lse_in - lse).exp(), (lse_out - lse).exp()
+    p_in = per_row(p, row, len(scores))
+    return Masses(p, p_in, p_out, log_u.exp(), each / total[row], log_u, u_in, u_out, lse, crossed)
 
 
 def per_row(values: Tensor, row: Tensor, rows: int) -> Tensor:

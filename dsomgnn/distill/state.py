@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dsomgnn.batches import Batch, TrainingQueries
+from dsomgnn.batches import Batch, TrainingQueries, rows_within, step_memory
 from dsomgnn.data.mkg import MKG
 from dsomgnn.distill.teachers import FrozenTeacher
 from dsomgnn.neighbourhood import Neighbourhood, Neighbours
@@ -61,6 +61,7 @@ def cache_teachers(
     found = [torch.empty(shape, device=device), torch.empty(shape, dtype=torch.long, device=device)]
     found += [torch.empty(shape, device=device)]
     found += [torch.empty(training.num_triples, len(teachers), device=device) for _ in range(2 * targets)]
+    chunk = min(chunk, rows_within(len(teachers[0].entities), 3, torch.float32, step_memory(device)))
     for index in torch.arange(len(training)).split(chunk):
         batch = training.at(index)
         near = neighbours.around(batch.queries, batch.row, batch.target)
@@ -77,9 +78,11 @@ def _describe(
 ) -> tuple[Tensor, ...]:
     device = teacher.entities.device
     on = batch.to(device)
-    scores = teacher.softened(on.queries, on.index, pool=pool)
-    top, p = scores.max(1), scores.softmax(1)
-    lse = top.values - p.gather(1, top.indices[:, None])[:, 0].log()  # cheaper than a logsumexp
+    scores = teacher.logits(on.queries, on.index, pool=pool).div_(teacher.temperature)
+    weighed = pool.weighed(scores)
+    top, p = scores.max(1), weighed.softmax(1)
+    at = top.indices[:, None]
+    lse = (weighed.gather(1, at) - p.gather(1, at).log())[:, 0]  # cheaper than a logsumexp
     row, node = near.row.to(device), near.node.to(device)
     mass = p.new_zeros(len(p)).index_add_(0, row, p[row, node])
     context = (lse - torch.linalg.vecdot(p, scores), top.indices, mass)

@@ -19,6 +19,7 @@ from dsomgnn.pool import EVERYONE, Pool
 from dsomgnn.sampling import seed_all
 from dsomgnn.unwaited import moved
 
+NO_ONE = torch.zeros(0, dtype=torch.long)
 COLDEST, HOTTEST = 0.1, 10.0
 FITTED = 2**28  # bytes that the scores a temperature is fitted on may take
 TOGETHER = 64  # heads that are encoded at a time
@@ -95,12 +96,12 @@ def freeze(
 ) -> FrozenTeacher:
     """Tables of a trained model, with heads of all entities, or of those that will be `asked` (n,).
 
-    `training`: queries whose heads are encoded without their own edges, all of them now, or, where `few` will be asked,
-    each when it is; then no others are made.
+    `training`: queries whose heads are encoded without their own edges, and are asked apart, all of them now, or, where
+    `few` will be asked, each when it is; then no others are made.
     """
     model.eval()
     model.zero_grad()
-    table, heads = model.encode_all(torch.zeros(0, dtype=torch.long) if few else asked)
+    table, heads = model.encode_all(NO_ONE if few else asked)
     own: Tensor | OwnHeads | None = None
     if training is not None and model.encoder is not None:
         own = OwnHeads(model, table, training)
@@ -156,10 +157,11 @@ def _apart(head: Tensor) -> Iterator[Tensor]:
 
 
 def speaks(model: Model) -> Tensor:
-    """Whether a modality of the model is present for an entity, (N,); a model of structure alone speaks of all."""
+    """Whether a modality of the model is present for an entity, (N,); a model of structure alone speaks of what any
+    triple that it learnt from holds."""
     fusion = model.fusion
-    masks = [fusion.get_buffer(f"mask_{name}") for name in fusion.names if name != STRUCTURE]
-    return torch.stack(masks).any(0) if masks else torch.ones_like(fusion.get_buffer("mask_structure"))
+    names = [name for name in fusion.names if name != STRUCTURE] or [STRUCTURE]
+    return torch.stack([fusion.get_buffer(f"mask_{name}") for name in names]).any(0)
 
 
 def fit_temperature(teacher: FrozenTeacher, triples: Tensor, num_relations: int, most: int = 512) -> float:

@@ -129,23 +129,28 @@ def _agent_and_teachers(case: Case) -> tuple[dict[str, Any] | None, Mapping[str,
     """Teachers by name, and what the agent would choose: each teacher's probability, None where it has no say."""
     job, run = case.job, case.model.run
     learns = job.recipe.distill.policy == "reinforce"
-    triples = case.asked_together
-    asked = TrainingQueries(MKG(job.dataset, job.mkg.features, triples)) if learns else None
+    asked = _asked(case) if learns else None
     names = [f"teacher:{name}" for name in job.recipe.pool]
     read = ((name, *read_model(job, run, name)) for name in names)
-    teachers = {name: freeze(name, made, asked, heat) for name, made, heat in read}
-    if not learns:
+    ends = case.triple[0, [0, 2]]
+    teachers = {name: freeze(name, made, asked, heat, asked=ends) for name, made, heat in read}
+    if asked is None:
         return None, teachers
     student, _ = read_model(job, run, "student")
-    row = 0 if case.question.side == "tail" else len(triples)
     says = [bool(teacher.speaks[case.question.given]) for teacher in teachers.values()]
-    shares = chosen(job, run, student, list(teachers.values()), triples)[row].tolist()
+    shares = chosen(job, run, student, list(teachers.values()), asked)[asked.target == case.answer][0].tolist()
     shown = {name: share if say else None for name, share, say in zip(job.recipe.pool, shares, says, strict=True)}
     return {
         "probability": shown,
         "chosen": [name for name, share in shown.items() if share is not None and share > 0.5],
         "in_training": bool((job.dataset.train == case.triple).all(1).any()),
     }, teachers
+
+
+def _asked(case: Case) -> TrainingQueries:
+    """The one query, with all the answers that training merges into it."""
+    both_ways = TrainingQueries(MKG(case.job.dataset, case.job.mkg.features, case.asked_together))
+    return both_ways.only(torch.nonzero((both_ways.queries == case.query).all(1))[:, 0])
 
 
 def _neighbourhood(case: Case) -> dict[str, Any] | None:

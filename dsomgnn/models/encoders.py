@@ -35,7 +35,8 @@ class Lookup(nn.Module):
 
 
 class CompGCN(nn.Module):
-    """Messages source * relation, one map per direction, averaged and added (Vashishth et al. 2020, eq. 2 to 5)."""
+    """Messages source * relation, one map per direction, averaged and added to the entity itself (after Vashishth et
+    al. 2020, eq. 2 to 5; without an activation)."""
 
     def __init__(self, num_relations: int, in_dim: int, out_dim: int, num_layers: int = 1, dropout: float = 0.1):
         super().__init__()
@@ -61,7 +62,8 @@ class CompGCN(nn.Module):
 
 
 class RGCN(nn.Module):
-    """Relational GCN with basis decomposition (Schlichtkrull et al. 2018, eq. 2 and 3), aggregated per basis.
+    """Relational GCN with basis decomposition (after Schlichtkrull et al. 2018, eq. 2 and 3): averaged over all edges,
+    not over those of each relation, added to the entity itself, and without an activation.
 
     Messages are summed once per basis and multiplied after: E x B numbers instead of E matrix products.
     """

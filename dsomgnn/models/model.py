@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
 from dsomgnn.batches import Batch
+from dsomgnn.layer import Layer
 from dsomgnn.models.cross_entropy import fused_cross_entropy
 from dsomgnn.models.fusion import Blocks, Gate, Sum
 from dsomgnn.models.score import ScoreFunction, n3
@@ -16,7 +18,8 @@ from dsomgnn.registry import own_code
 from dsomgnn.sampling import BlockSampler, seed_all
 from dsomgnn.unwaited import moved
 
-HEARD, EDGES = 2**16, 2**18  # neighbours of an entity that are heard, and edges of a layer at a time: memory has an end
+HEARD, FURTHER = 2**16, 2**10  # neighbours that an entity hears, and those that its neighbours hear: memory has an end
+EDGES, OF_ALL_LAYERS = 2**18, 2**20  # edges of the last layer, and of all of them, at a time
 
 
 class _Read(torch.autograd.Function):
@@ -88,16 +91,23 @@ class Model(nn.Module):
         Messages come from sampled neighbours, or from up to `most` of an entity, -1 for every one. Without the `table`
         of all fused vectors (N, d) those that are needed are made.
         """
-        device, vectors = self.relation.device, self.fusion if table is None else table.__getitem__
+        device = self.relation.device
         if self.encoder is None or self.sampler is None:
-            return vectors(moved(head, device))
+            return self._vectors(table, moved(head, device))
         seeds, back = head.unique(return_inverse=True)
         sampler = self.sampler.of(most) if most else self.sampler
-        layers = [layer.to(device) for layer in sampler.layers(seeds, own)]
-        x = vectors(layers[0].nodes)
+        return self._encoded(table, sampler.layers(seeds, own))[moved(back, device)]
+
+    def _vectors(self, table: Tensor | None, ids: Tensor) -> Tensor:
+        return self.fusion(ids) if table is None else table[ids]
+
+    def _encoded(self, table: Tensor | None, layers: Sequence[Layer]) -> Tensor:
+        """Encoded seeds of layers on the CPU."""
+        assert self.encoder is not None
+        layers = [layer.to(self.relation.device) for layer in layers]
+        x = self._vectors(table, layers[0].nodes)
         with own_code(self.encoder, f"forward of {type(self.encoder).__name__}"):
-            encoded = self.encoder(layers, x)
-        return encoded[moved(back, device)]
+            return self.encoder(layers, x)
 
     def loss(self, batch: Batch, weight: float, dtype: torch.dtype | None = None, pool: Pool = EVERYONE) -> Tensor:
         """Cross entropy over the pool plus N3 with `weight`, both means over the batch's triples.
@@ -133,13 +143,21 @@ class Model(nn.Module):
     def encode_all(self, asked: Tensor | None = None, edges: int = EDGES) -> tuple[Tensor, Tensor]:
         """Candidates (N, d), and encoded heads (N, d) of all entities, or of those `asked` (n,), zeros for others.
 
-        Every train edge is used, but HEARD of a hub's, the same ones each time; about so many `edges` at a time.
+        Every train edge is used, but HEARD of a hub's, FURTHER where it is a neighbour, the same ones each time; about
+        so many `edges` of the last layer at a time.
         """
         table = self.candidates().detach()
         if self.encoder is None or self.sampler is None:
             return table, table
         heads = torch.zeros_like(table)
         seed_all(0)
-        for part in self.sampler.pieces(torch.arange(len(table)) if asked is None else asked, HEARD, edges):
-            heads[moved(part, heads.device)] = self.heads(table, part, most=HEARD)
+        sampler = self.sampler.of(HEARD, FURTHER)
+        parts = list(sampler.pieces(torch.arange(len(table)) if asked is None else asked.unique(), HEARD, edges))[::-1]
+        while parts:
+            part = parts.pop()
+            layers = sampler.layers(part)
+            if len(part) > 1 and sum(len(layer.src) for layer in layers) > OF_ALL_LAYERS:
+                parts += part.tensor_split(2)[::-1]
+            else:
+                heads[moved(part, heads.device)] = self._encoded(table, layers)
         return table, heads

@@ -9,9 +9,11 @@ import torch
 from torch import Tensor
 
 from dsomgnn import __version__
+from dsomgnn.batches import TrainingQueries
 from dsomgnn.chosen import chosen
 from dsomgnn.data.audit.cardinality import Cardinality
 from dsomgnn.data.audit.coverage import entity_texts
+from dsomgnn.data.mkg import MKG
 from dsomgnn.distill.teachers import FrozenTeacher
 from dsomgnn.processor import exact_products
 from dsomgnn.rank.calibration import calibration
@@ -32,14 +34,16 @@ def slices_of(ranking: Ranking) -> Slices:
 
 
 def choices_of(ranking: Ranking) -> Tensor | None:
-    """Probability (2n, K) of each teacher for the split's queries; None without an agent, or where a teacher is not
-    ranked."""
+    """Probability (2n, K) of each teacher for the split's queries, tails asked for first; None without an agent, or
+    where a teacher is not ranked."""
     if ranking.job.recipe.distill.policy != "reinforce" or not {STUDENT, *ranking.teachers} <= set(ranking.ranks):
         return None
     student, _ = read_model(ranking.job, ranking.run, STUDENT)
     models = [ranking.model(name) for name in ranking.teachers]
     teachers = [model for model in models if isinstance(model, FrozenTeacher)]
-    return chosen(ranking.job, ranking.run, student.eval(), teachers, ranking.job.dataset.split(ranking.split))
+    job = ranking.job
+    asked = TrainingQueries(MKG(job.dataset, job.mkg.features, job.dataset.split(ranking.split)))
+    return chosen(job, ranking.run, student.eval(), teachers, asked)[asked.edge.argsort()]
 
 
 def measure(

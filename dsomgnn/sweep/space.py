@@ -16,12 +16,8 @@ from dsomgnn.toml_lines import line_of, line_table
 
 Space = dict[str, BaseDistribution]
 
-ALWAYS: dict[str, tuple[Any, ...]] = {
-    "distill.gamma": (0.1, 10.0, "log"),
-    "distill.tau": (0.5, 4.0, "log"),
-    "distill.alpha": (0.1, 10.0, "log"),
-    "distill.beta": (0.1, 10.0, "log"),
-}
+WEIGHTS: dict[str, tuple[Any, ...]] = {"distill.gamma": (0.1, 10.0, "log"), "distill.tau": (0.5, 4.0, "log")}
+OF_THE_SPLIT: dict[str, tuple[Any, ...]] = {"distill.alpha": (0.1, 10.0, "log"), "distill.beta": (0.1, 10.0, "log")}
 
 
 def space_of(path: Path, changes: list[str]) -> Space:
@@ -30,7 +26,7 @@ def space_of(path: Path, changes: list[str]) -> Space:
     Raises RecipeError, with file:line, for a key or an end of a range that the recipe would not take.
     """
     recipe = load_recipe(path, changes)
-    searched = {**(ALWAYS if recipe.pool else {}), **recipe.sweep}
+    searched = {**_always(recipe), **recipe.sweep}
     if not searched:
         raise RecipeError(
             f'{path}: nothing to search: it distils nothing and has no [sweep], "student.n3" = [0.01, 0.1]'
@@ -46,6 +42,13 @@ def space_of(path: Path, changes: list[str]) -> Space:
                 where = line_of(f"sweep.{key}", lines) or path
                 raise RecipeError(f"{where}: [sweep] {str(error).removeprefix(f'--set {change}: ')}") from None
     return space
+
+
+def _always(recipe: Recipe) -> dict[str, tuple[Any, ...]]:
+    """The weights of its distillation that count."""
+    if not recipe.pool:
+        return {}
+    return WEIGHTS if recipe.distill.neighbourhood == "none" else {**WEIGHTS, **OF_THE_SPLIT}
 
 
 def as_changes(params: Mapping[str, Any]) -> list[str]:

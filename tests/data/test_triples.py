@@ -94,6 +94,14 @@ def test_a_held_out_part_of_train_takes_the_place_of_valid(worldfacts):
     assert data.sha256 != whole.sha256
 
 
+def test_facts_that_are_only_filtered_are_part_of_what_a_data_set_is(tiny):
+    before = hold_out(load_dataset(tiny), 0.2)
+    (tiny / "valid.txt").write_text("a\tlikes\td\n")
+    after = hold_out(load_dataset(tiny), 0.2)
+    assert torch.equal(before.valid, after.valid)
+    assert before.sha256 != after.sha256
+
+
 def test_filtering_knows_all_published_triples_whatever_is_held_out(tiny):
     whole = load_dataset(tiny)
     assert torch.equal(hold_out(whole, 0.2).known.unique(dim=0), whole.known.unique(dim=0))

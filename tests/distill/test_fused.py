@@ -124,6 +124,26 @@ def test_where_the_teachers_mass_among_neighbours_underflows_they_are_not_pushed
         torch.testing.assert_close(lecture.scores @ to_one, torch.zeros(4, 1), atol=1e-5, rtol=0)
 
 
+@pytest.mark.parametrize("gap", [60.0, 90.0, 110.0])
+def test_where_the_students_mass_among_neighbours_underflows_they_are_told_apart(gap):
+    """By the plain form in float64, where nothing underflows."""
+    query, table, soft, batch, near, number = case(5, 4, 50)
+    query = torch.cat([query, query.new_ones(4, 1)], 1)
+    inside = torch.zeros(50, dtype=torch.bool)
+    inside[near.node], inside[batch.target] = True, True
+    inside[40:] = False
+    far = torch.where(inside, -gap, 0.0).to(query.dtype)[:, None]
+    given = soft, batch, Neighbourhood(*inside.expand(4, 50).nonzero().unbind(1)), number + 1
+    exact = values_and_gradients(plain, query, torch.cat([table, far], 1), *given, LossWeights())
+    to_float = (
+        x.float() if x.is_floating_point() else x for x in (query, torch.cat([table, far], 1), soft, number + 1)
+    )
+    query, table, soft, number = to_float
+    rest = soft, batch, given[2], number, LossWeights()
+    found = values_and_gradients(lambda q, t: fast(q, t, *rest), query, table)
+    torch.testing.assert_close(found[2].double(), exact[2], atol=1e-5, rtol=1e-4)
+
+
 def test_products_in_bfloat16_give_nearly_the_same_gradients():
     query, table, soft, batch, near, number = case(3, rows=40, entities=300, width=32, dtype=torch.float32)
     weights = LossWeights(0.7, 2.0, 1.5, 0.5)

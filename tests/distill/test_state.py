@@ -11,6 +11,7 @@ from dsomgnn.distill.state import _describe
 from dsomgnn.distill.teachers import FrozenTeacher
 from dsomgnn.models.score import ComplEx
 from dsomgnn.neighbourhood import Neighbourhood
+from dsomgnn.pool import Pool
 
 
 def test_batches_on_the_cpu_meet_teachers_on_any_device(random_mkg):
@@ -25,3 +26,19 @@ def test_batches_on_the_cpu_meet_teachers_on_any_device(random_mkg):
     near = Neighbourhood(torch.tensor([0, 3]), torch.tensor([1, 2]))
     shapes = [part.shape for part in _describe(elsewhere, batch, near, targets=False)]
     assert shapes == [part.shape for part in _describe(teacher, batch, near, targets=False)]
+
+
+def test_over_a_pool_the_top_entity_is_the_most_probable_and_the_entropy_that_of_all_entities(random_mkg):
+    """Entities of one kind score alike, so that some of each kind, weighed, stand for it exactly."""
+    batch = TrainingQueries(random_mkg).at(torch.arange(1))
+    scores = torch.tensor([4.0, 3.0, *[1.0] * 18, *[0.0] * 20])
+    entities, heads = torch.stack([scores, torch.zeros(40)], 1), torch.tensor([[1.0, 0.0]]).expand(40, 2)
+    relations, speaks = torch.tensor([[1.0, 0.0]]).expand(6, 2), torch.ones(40, dtype=torch.bool)
+    teacher = FrozenTeacher("", ComplEx(), entities, heads, relations, speaks)
+    pool = Pool(torch.tensor([0, 1, 5, 30]), torch.tensor([0.0, 0.0, 18.0, 20.0]).clamp(min=1).log())
+    near = Neighbourhood(torch.tensor([0]), torch.tensor([1]))
+    entropy, top, mass = _describe(teacher, batch, near, targets=False, pool=pool)
+    assert top.tolist() == [0], "not one that stands for many"
+    p = scores.softmax(0)
+    torch.testing.assert_close(entropy[0], -(p * p.log()).sum())
+    torch.testing.assert_close(mass[0], p[1])

@@ -118,7 +118,14 @@ def test_frozen_scores_are_the_models_scores(job):
 def test_a_teacher_of_pictures_alone_speaks_only_of_entities_with_a_picture(job):
     frozen = freeze("pictures", make_teacher(job, "pictures"), None)
     assert torch.equal(frozen.speaks, job.mkg.features["picture"].present)
-    assert freeze("plain", make_teacher(job, "plain"), None).speaks.all()
+
+
+def test_a_teacher_of_structure_alone_speaks_of_what_its_triples_hold(job):
+    frozen = freeze("plain", make_teacher(job, "plain"), None)
+    held = job.teacher_mkg.train[:, [0, 2]].unique()
+    assert len(held) < job.dataset.num_entities
+    assert torch.equal(torch.nonzero(frozen.speaks)[:, 0], held)
+    assert not frozen.entities[~frozen.speaks].any(), "of others it has nothing"
 
 
 @pytest.mark.parametrize("heat", [0.25, 1.0, 4.0])

@@ -115,6 +115,17 @@ def test_encoding_all_in_chunks_is_encoding_all_at_once_with_every_neighbour(ran
     torch.testing.assert_close(full.heads(full.candidates(), torch.arange(40)), whole)
 
 
+def test_layers_that_come_to_too_many_edges_are_made_for_fewer_entities(random_mkg, monkeypatch):
+    model, made = make(random_mkg, encoder="rgcn", fanouts=(1, 1)), []
+    _, whole = model.encode_all()
+    encode = model._encoded
+    monkeypatch.setattr("dsomgnn.models.model.OF_ALL_LAYERS", 150)
+    monkeypatch.setattr(model, "_encoded", lambda table, layers: made.append(layers) or encode(table, layers))
+    torch.testing.assert_close(model.encode_all()[1], whole)
+    assert len(made) > 2
+    assert all(layers[-1].num_dst == 1 or sum(len(layer.src) for layer in layers) <= 150 for layers in made)
+
+
 def test_of_a_hubs_neighbours_the_same_ones_are_heard_each_time(random_mkg, monkeypatch):
     model = make(random_mkg, encoder="rgcn", fanouts=(1,))
     _, whole = model.encode_all()
