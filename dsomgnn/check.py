@@ -56,13 +56,14 @@ def _products(job: Job) -> str:
 
 
 def estimate_mb(job: Job) -> float:
-    """Memory of the largest step: tables with gradient, optimiser and best copy, and scores of all entities."""
+    """Memory of the largest step: tables with gradient, optimiser, best copy and a checkpoint's two, and scores of all
+    entities."""
     entities, recipe, student = job.dataset.num_entities, job.recipe, job.recipe.student
     pool = recipe.pool.values()
     at_a_time = step_memory(job.device) / MB
     teachers = [_model_mb(t, entities) + min(_scores_mb(t, entities, 2), at_a_time) for t in pool]
     frozen = sum((2 if t.encoder == "lookup" else 3) * 4 * _width(t) * entities / MB for t in pool)
-    tables = 4 * 4 * 2 * student.rank * entities / MB
+    tables = 6 * 4 * 2 * student.rank * entities / MB
     own = 2 + recipe.distill.walks * recipe.distill.hops
     step = min(3 * _scores_mb(student, entities, own), at_a_time)
     lesson = (24 + 4 * len(teachers)) * _scores_mb(student, entities, own, recipe.agent.rows)  # held-out rows: 4 to 1
@@ -82,7 +83,7 @@ def _width(teacher: TeacherRecipe) -> int:
 
 
 def _model_mb(teacher: TeacherRecipe, entities: int) -> float:
-    return 5 * 4 * _width(teacher) * entities / MB
+    return 7 * 4 * _width(teacher) * entities / MB
 
 
 def _parameters(model: Model) -> int:

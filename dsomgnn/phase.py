@@ -69,6 +69,7 @@ def train(phase: Phase, run: Run, seed: int, progress: Progress) -> tuple[States
     try:
         while standing.epoch < phase.settings.epochs and not _stale(standing, phase):
             best = _epoch(phase, run, seed, standing, best, progress)
+            unsaved = None  # tables are large: one copy at a time
             unsaved = _snapshot(phase, run, standing, best)
             if time.monotonic() - saved > SAVE_EVERY:
                 run.write_tensors(CHECKPOINT, *unsaved)
