@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dsomgnn.batches import step_memory
 from dsomgnn.build import Job, build, make_teacher
-from dsomgnn.contract import check_encoder
+from dsomgnn.contract import check_teacher
 from dsomgnn.data.audit.audit import audit
 from dsomgnn.data.audit.coverage import entity_texts
 from dsomgnn.data.audit.verdict import warnings
@@ -36,7 +36,7 @@ def check_recipe(recipe: Recipe, path: Path) -> Iterator[str]:
         share = feature.present.float().mean().item()
         yield f"modality  {name}: {feature.dim} columns, present for {share:.1%} of the entities"
     for name, teacher in recipe.pool.items():
-        notes = check_encoder(teacher.encoder, job.folder, len(teacher.fanouts), dict(teacher.options))
+        notes = check_teacher(name, teacher, job.folder)
         model = make_teacher(job, name)
         yield f"teacher   {name}: {_parameters(model):,} parameters, {teacher.encoder} keeps its contract"
         yield from (f"warning   {name}: {note}" for note in notes if teacher.encoder != "lookup")

@@ -12,6 +12,7 @@ from torch import Tensor
 from dsomgnn.errors import PluginError
 from dsomgnn.layer import Layer
 from dsomgnn.registry import make_encoder, own_line
+from dsomgnn.settings import TeacherRecipe
 
 RELATIONS, NODES, WIDTH = 6, 12, 8
 
@@ -32,13 +33,21 @@ def check_encoder(spec: str, folder: Path, num_layers: int, options: dict[str, A
         if broken:
             raise PluginError(broken)
         problems = [
-            *_gradients(encoder, layers, x),
+            *_gradients(spec, encoder, layers, x),
             *_empty(spec, encoder, layers, x),
-            *_reload(encoder, twin, layers, x),
+            *_reload(spec, encoder, twin, layers, x),
         ]
         if problems:
             raise PluginError(f"encoder {spec} breaks the contract:\n  " + "\n  ".join(problems))
-        return _relations(encoder, layers, x)
+        return _relations(spec, encoder, layers, x)
+
+
+def check_teacher(name: str, teacher: TeacherRecipe, folder: Path) -> list[str]:
+    """`check_encoder` of a recipe's teacher, which its error names; a recipe that lies in `folder`."""
+    try:
+        return check_encoder(teacher.encoder, folder, len(teacher.fanouts), dict(teacher.options))
+    except PluginError as error:
+        raise PluginError(f"teachers.{name}: {error}") from error
 
 
 def tiny_layers(num_layers: int) -> list[Layer]:
@@ -54,8 +63,8 @@ def tiny_layers(num_layers: int) -> list[Layer]:
 
 def _forward(spec: str, encoder: torch.nn.Module, layers: list[Layer], x: Tensor) -> Any:
     try:
-        return encoder(layers, x)
-    except Exception as error:
+        return encoder(layers, x.clone())
+    except (Exception, SystemExit) as error:
         line, kind = own_line(encoder, error), type(error).__name__
         raise PluginError(f"{line}encoder {spec}: forward fails: {kind}: {error}") from error
 
@@ -71,10 +80,10 @@ def _shape(spec: str, out: Any, seeds: int) -> str | None:
     return None if torch.isfinite(out).all() else f"encoder {spec}: forward returns NaN or infinity"
 
 
-def _gradients(encoder: torch.nn.Module, layers: list[Layer], x: Tensor) -> list[str]:
+def _gradients(spec: str, encoder: torch.nn.Module, layers: list[Layer], x: Tensor) -> list[str]:
     encoder.train()
     encoder.zero_grad()
-    out = encoder(layers, x.clone().requires_grad_())
+    out = _forward(spec, encoder, layers, x.clone().requires_grad_())
     if not out.requires_grad:
         return ["its output carries no gradient"]
     out.square().sum().backward()
@@ -85,24 +94,24 @@ def _gradients(encoder: torch.nn.Module, layers: list[Layer], x: Tensor) -> list
 def _empty(spec: str, encoder: torch.nn.Module, layers: list[Layer], x: Tensor) -> list[str]:
     alone = [layer.keep(torch.zeros(len(layer.src), dtype=torch.bool)) for layer in layers]
     try:
-        broken = _shape(spec, encoder(alone, x), layers[-1].num_dst)
-    except Exception as error:
+        broken = _shape(spec, encoder(alone, x.clone()), layers[-1].num_dst)
+    except (Exception, SystemExit) as error:
         broken = f"{type(error).__name__}: {error}"
     return [f"fails on an empty neighbourhood: {broken}"] if broken else []
 
 
-def _reload(encoder: torch.nn.Module, twin: torch.nn.Module, layers: list[Layer], x: Tensor) -> list[str]:
+def _reload(spec: str, encoder: torch.nn.Module, twin: torch.nn.Module, layers: list[Layer], x: Tensor) -> list[str]:
     encoder.eval()
     twin.eval()
     twin.load_state_dict(encoder.state_dict())
     with torch.no_grad():
-        same = torch.equal(encoder(layers, x), twin(layers, x))
+        same = torch.equal(_forward(spec, encoder, layers, x), _forward(spec, twin, layers, x))
     return [] if same else ["gives another output after save and load: keep tensors as parameters or buffers"]
 
 
-def _relations(encoder: torch.nn.Module, layers: list[Layer], x: Tensor) -> list[str]:
+def _relations(spec: str, encoder: torch.nn.Module, layers: list[Layer], x: Tensor) -> list[str]:
     encoder.eval()
     other = [Layer(a.src, a.dst, a.etype.flip(0), a.nodes, a.num_dst) for a in layers]
     with torch.no_grad():
-        same = torch.equal(encoder(layers, x), encoder(other, x))
+        same = torch.equal(_forward(spec, encoder, layers, x), _forward(spec, encoder, other, x))
     return ["relations change nothing in its output"] if same else []

@@ -8,7 +8,7 @@ from typing import Any
 
 from dsomgnn.build import Job, build, make_distiller, make_student, plugins, queries_of
 from dsomgnn.choices import choice_report
-from dsomgnn.contract import check_encoder
+from dsomgnn.contract import check_teacher
 from dsomgnn.distill.agent import Agent
 from dsomgnn.distill.distiller import Distiller
 from dsomgnn.distill.lesson import Lesson
@@ -54,8 +54,8 @@ def fit_teachers(job: Job, run: Run, progress: Progress) -> None:
 
 def _begin(job: Job, run: Run, progress: Progress, teachers_of: Sequence[Run] = ()) -> dict[str, Any]:
     """The record of a run that goes on, or of a new one."""
-    for teacher in job.recipe.pool.values():
-        check_encoder(teacher.encoder, job.folder, len(teacher.fanouts), dict(teacher.options))
+    for name, teacher in job.recipe.pool.items():
+        check_teacher(name, teacher, job.folder)
     if (run.path / "record.json").exists():
         record = run.record()
         changed = [name for name in job.recipe.pool if record["teachers"].get(name) != teacher_key(job, name)]

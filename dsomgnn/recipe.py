@@ -84,10 +84,31 @@ def _apply(tree: dict[str, Any], change: str) -> str:
 
 def _validated(tree: dict[str, Any], origin: dict[str, str], path: str) -> Recipe:
     try:
-        return Recipe.model_validate(_tuples(tree), strict=True)
+        recipe = Recipe.model_validate(_tuples(tree), strict=True)
     except ValidationError as error:
         messages = dict.fromkeys(_message(e, origin, path) for e in error.errors())
         raise RecipeError("\n".join(messages)) from None
+    if wrong := [_not_searched(key, recipe, origin, path) for key in recipe.sweep if not _is_setting(key, recipe)]:
+        raise RecipeError("\n".join(wrong))
+    return recipe
+
+
+def _is_setting(key: str, recipe: Recipe) -> bool:
+    """Whether a dotted key is one of a recipe, about teachers and features that it has."""
+    table, _, rest = key.partition(".")
+    named = getattr(recipe, table, None) if table in ("teachers", "features") else None
+    if named is None:
+        return key in all_keys()
+    name, _, field = rest.partition(".")
+    return name in named and (f"{table}.NAME.{field}" in all_keys() or field.startswith("options."))
+
+
+def _not_searched(key: str, recipe: Recipe, origin: dict[str, str], path: str) -> str:
+    table, _, rest = key.partition(".")
+    name, names = rest.partition(".")[0], {"teachers": [*recipe.teachers], "features": [*recipe.features]}
+    unknown = table in names and name not in names[table]
+    near = nearest(name, names[table]) if unknown else _near_key(key)
+    return f'{line_of(f"sweep.{key}", origin) or path}: [sweep] unknown key "{key}".{near}'
 
 
 def _tuples(value: Any) -> Any:

@@ -16,6 +16,8 @@ from importlib.metadata import entry_points
 from pathlib import Path
 from typing import Any
 
+from torch.nn.parameter import is_lazy
+
 from dsomgnn.errors import PluginError, nearest
 
 GROUP = "dsomgnn.encoders"
@@ -52,13 +54,13 @@ def own_code(plugin: object, what: str) -> Iterator[None]:
     """What goes wrong in the class of `plugin`, which is not ours, is a PluginError that names its line."""
     try:
         yield
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if not (line := own_line(plugin, error)):
             raise
         raise PluginError(f"{line}{what} fails: {type(error).__name__}: {error}") from error
 
 
-def own_line(plugin: object, error: Exception) -> str:
+def own_line(plugin: object, error: BaseException) -> str:
     """ "file:line: " where the error came up in the code of a class that is not ours, or of what it derives from."""
     modules = [cls.__module__ for cls in type(plugin).__mro__ if cls.__module__.partition(".")[0] not in NOT_OWN]
     files = [getattr(sys.modules.get(module), "__file__", None) for module in modules]
@@ -96,7 +98,7 @@ def _import(spec: str, file: Path | None, module_name: str, kind: str) -> Any:
         return module
     except PluginError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if file is not None:
             sys.modules.pop(f"dsomgnn_plugin_{file.stem}_{abs(hash(file.resolve()))}", None)
         raise PluginError(f"{kind} {spec} cannot be imported: {type(error).__name__}: {error}") from error
@@ -122,8 +124,13 @@ def make_encoder(
     extra = {"num_layers": num_layers} if "num_layers" in known else {}
     try:
         encoder = cls(num_relations, in_dim, out_dim, **extra, **options)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise PluginError(f"encoder {spec} cannot be made: {type(error).__name__}: {error}") from error
     if not callable(getattr(encoder, "forward", None)) or not hasattr(encoder, "parameters"):
         raise PluginError(f"encoder {spec} is not a torch.nn.Module")
+    for name, parameter in encoder.named_parameters():
+        if is_lazy(parameter):
+            raise PluginError(
+                f"encoder {spec}: {name} has no shape before it is used; widths are given: in_dim, out_dim"
+            )
     return encoder

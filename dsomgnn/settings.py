@@ -170,7 +170,7 @@ class Recipe(Section):
     data: Data
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     device: str = "auto"
-    threads: Annotated[int, Field(ge=0)] = 0
+    threads: Annotated[int, Field(ge=0, le=1024)] = 0
     features: dict[str, FeatureRecipe] = Field(default_factory=dict)
     teachers: dict[str, TeacherRecipe] = Field(default_factory=dict)
     student: Student = Field(default_factory=Student)

@@ -18,6 +18,10 @@ UNREAD = {  # settings of [distill], by neighbourhood
 def unread(recipe: Recipe) -> Iterator[str]:
     """A line for each setting that changes nothing. Of another policy none is told: controls change the policy."""
     distill, agent = recipe.distill, recipe.agent
+    read = {modality for teacher in recipe.teachers.values() for modality in teacher.modalities}
+    for name in recipe.features:
+        if name not in read:
+            yield f"features.{name} changes nothing: no teacher has it in its modalities = [...]"
     if recipe.pool:
         for name in sorted(UNREAD.get(distill.neighbourhood, set()) & distill.model_fields_set):
             yield f'distill.{name} changes nothing with distill.neighbourhood = "{distill.neighbourhood}"'

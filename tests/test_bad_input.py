@@ -205,6 +205,7 @@ PLUGINS = {
         "own.py:GatedNeighbours", "self.relation = nn.Parameter(1 + 0.1 * torch.randn(num_relations, in_dim))",
         "self.relation = torch.randn(num_relations, in_dim)", "keep tensors as parameters or buffers",
     ),
+    "an exit": ("own.py:GatedNeighbours", "own = x", "raise SystemExit(3); own = x", "own.py:18: encoder own.py"),
     "unknown name": ("compgnc", "", "", 'unknown encoder "compgnc". Did you mean "compgcn"?'),
 }  # fmt: skip
 
@@ -223,6 +224,13 @@ def test_a_broken_encoder_is_named_before_any_training(spec, old, new, words: st
     assert (reply.code, reply.out) == (4, "")
     assert words in reply.err
     assert "loss" not in reply.err
+
+
+def test_an_encoder_that_returns_too_few_rows_in_a_run_alone_is_told(workshop: Path, call):
+    own_encoder("own.py:GatedNeighbours", "return x ", "return x[:-1] if x.shape[1] > 8 else x ")
+    assert call("check", "tiny.toml").code == 0
+    reply = call("fit", "tiny.toml", "--run", "out")
+    assert (reply.code, "expected (num_seeds, out_dim)" in reply.err) == (4, True)
 
 
 @pytest.mark.parametrize("change", ["encoder=own.py:Nope", "options.dropuot=0.1"])

@@ -38,6 +38,7 @@ BROKEN = {
     "takes other arguments": ("forward(self, layers, x)", "forward(self, x)", "own.py:Own: forward fails: TypeError"),
     "no forward": ("def forward", "def backward", "own.py:Own: forward fails: NotImplementedError"),
     "idle parameter": (INIT, INIT + "        self.idle = nn.Linear(2, 2)\n", "gradient reaches idle.weight, idle.bias"),
+    "lazy widths": (INIT, "        self.out = nn.LazyLinear(out_dim)\n", "out.weight has no shape before it is used"),
     "no gradient": (LAST, "        return self.out(x).detach()\n", "its output carries no gradient"),
     "needs edges": (LAST, "        layer.src.max()\n" + LAST, "fails on an empty neighbourhood"),
     "divides by the degree": (
@@ -122,3 +123,8 @@ def test_checking_leaves_the_random_state_alone(tmp_path: Path):
     torch.manual_seed(3)
     check_encoder("rgcn", tmp_path, 1, {})
     assert torch.equal(torch.rand(2), expected)
+
+
+def test_an_encoder_may_change_its_input_in_place(tmp_path: Path):
+    write(tmp_path, "        for layer", "        x.mul_(0.5)\n        for layer")
+    assert check_encoder("own.py:Own", tmp_path, 1, {}) == []

@@ -212,6 +212,7 @@ def test_poor_trials_are_pruned_by_the_median_of_the_others(faked, call):
 
 REFUSED = {
     "a misspelt key": ('"student.n33" = [0.1, 0.2]', 2, '41: [sweep] unknown key "student.n33". Did you mean "n3"?'),
+    "no such teacher": ('"teachers.sst.rank" = [1, 2]', 2, 'unknown key "teachers.sst.rank". Did you mean "st"?'),
     "a value out of bounds": ('"student.n3" = [-1.0, 0.2]', 2, "tiny.toml:41: [sweep] student.n3 = -1.0"),
     "an unknown choice": ('"distill.policy" = ["all", "al"]', 2, 'unknown policy "al". Did you mean "all"?'),
     "a range upside down": ('"student.n3" = [0.2, 0.1]', 2, "expected [low, high]"),

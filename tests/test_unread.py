@@ -18,6 +18,7 @@ TOLD = {
     "no sets": (("agent.reward=log-probability", "agent.credit=sum"), "agent.credit"),
     "no messages": (("teachers.s.fanouts=[3]",), "teachers.s.fanouts"),
     "no blocks": (("teachers.st.fusion=sum",), "teachers.st.modality_rank"),
+    "no teacher": (("teachers.st.modalities=[]",), "features.text"),
     "no modalities": (("teachers.s.modality_rank=3",), "teachers.s.modality_rank"),
 }
 READ = {

@@ -6,7 +6,7 @@ import hashlib
 import warnings
 import zlib
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -87,7 +87,8 @@ def array_feature(
 ) -> Feature:
     """Precomputed features (.npy, .pt, .safetensors, .parquet), whose rows find their entities by `row_entities`.
 
-    Zero rows, and entities without a row, have none. Warns where many rows are one and the same. Raises DataError.
+    Rows are centred and scaled to length 1. Zero rows, and entities without a row, have none. Warns where many rows are
+    one and the same, or there is one column. Raises DataError.
     """
     path = require_file(folder, source)
     array = read_array(path)
@@ -99,13 +100,26 @@ def array_feature(
         raise DataError(f"{path}: every row is zero; there is nothing to learn from")
     rows, entity = rows[filled], entity[filled]
     _warn_of_one_vector(path, rows, len(entities))
-    return placed(name, unit_rows(reduced(rows, dim, seed)), entity, len(entities))
+    _warn_of_one_column(path, rows)
+    feature = placed(name, unit_rows(reduced(rows, dim, seed)), entity, len(entities))
+    given = feature.present.index_fill(0, torch.from_numpy(entity), True)  # the mean itself is centred to zeros
+    return replace(feature, present=given)
 
 
 def _finite(path: Path, rows: np.ndarray) -> None:
     bad = np.flatnonzero(~np.isfinite(rows).all(1))
     if len(bad):
         raise DataError(f"{path}: row {bad[0]} holds NaN or infinity ({len(bad)} such rows)")
+
+
+def _warn_of_one_column(path: Path, rows: np.ndarray) -> None:
+    if rows.shape[1] == 1:
+        warnings.warn(
+            f"{path}: one column: rows are scaled to length 1, which leaves its sign alone. Numbers are read from a "
+            'table, entity, attribute, value, by encoder = "numeric"',
+            DataWarning,
+            stacklevel=2,
+        )
 
 
 def _warn_of_one_vector(path: Path, rows: np.ndarray, num_entities: int) -> None:

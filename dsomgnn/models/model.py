@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from dsomgnn.batches import Batch
+from dsomgnn.errors import PluginError
 from dsomgnn.layer import Layer
 from dsomgnn.models.cross_entropy import fused_cross_entropy
 from dsomgnn.models.fusion import Blocks, Gate, Sum
@@ -107,7 +108,13 @@ class Model(nn.Module):
         layers = [layer.to(self.relation.device) for layer in layers]
         x = self._vectors(table, layers[0].nodes)
         with own_code(self.encoder, f"forward of {type(self.encoder).__name__}"):
-            return self.encoder(layers, x)
+            encoded = self.encoder(layers, x)
+        if encoded.shape != (wanted := (layers[-1].num_dst, self.relation.shape[1])):
+            raise PluginError(
+                f"forward of {type(self.encoder).__name__} returned shape {tuple(encoded.shape)} in a run, expected "
+                f"(num_seeds, out_dim) = {wanted}"
+            )
+        return encoded
 
     def loss(self, batch: Batch, weight: float, dtype: torch.dtype | None = None, pool: Pool = EVERYONE) -> Tensor:
         """Cross entropy over the pool plus N3 with `weight`, both means over the batch's triples.

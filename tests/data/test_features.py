@@ -13,7 +13,7 @@ from safetensors.torch import save_file
 
 from dsomgnn.data.features import Feature, array_feature, reduced
 from dsomgnn.data.triples import Vocabulary
-from dsomgnn.errors import DataError
+from dsomgnn.errors import DataError, DataWarning
 
 ENTITIES = Vocabulary(tuple("abcd"), tuple("abcd"))
 ROWS = np.array([[1, 0], [0, 1], [3, 4], [0, 5]], dtype=np.float32)
@@ -400,3 +400,14 @@ def test_the_owner_of_a_pickle_is_told_how_to_convert_it(tmp_path):
     (tmp_path / "img.pkl").touch()
     with pytest.raises(DataError, match=r"a pickle can run any code(.|\n)*numpy\.save\(\"img\.npy\""):
         load(tmp_path, "img.pkl")
+
+
+def test_an_entity_at_the_mean_has_its_feature_all_the_same(tmp_path):
+    save_npy(tmp_path / "x.npy", np.array([[1.0, 2, 3], [3, 4, 5], [2, 3, 4], [0, 0, 0]], dtype=np.float32))
+    assert load(tmp_path).present.tolist() == [True, True, True, False]
+
+
+def test_a_single_column_is_told_to_lose_all_but_its_sign(tmp_path):
+    save_npy(tmp_path / "x.npy", np.array([[1.0], [2], [6], [7]], dtype=np.float32))
+    with pytest.warns(DataWarning, match="one column"):
+        assert load(tmp_path).values[:, 0].tolist() == [-1, -1, 1, 1]
