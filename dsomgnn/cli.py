@@ -12,6 +12,7 @@ from typing import Annotated, Any, Optional
 import typer
 
 from dsomgnn import cli_model, cli_tools
+from dsomgnn.asked import check_ranks
 from dsomgnn.cli_data import data_app
 from dsomgnn.cli_recipes import recipes_app
 from dsomgnn.errors import INTERRUPTED, DataWarning, DsomError, RecipeError, one_of
@@ -106,8 +107,7 @@ def rank(
 
     MRR, MR and Hits@1/3/10 in both directions. RUN/rank/report.html needs no network; ranks.parquet holds every rank.
     """
-    one_of("--split", split, ("test", "valid"))
-    one_of("--ties", ties or "realistic", ("realistic", "optimistic", "pessimistic"))
+    check_ranks(split, ties)
     one_of("--format", form, ("table", "markdown", "latex"))
     shares = _shares(drop or [])
     from dsomgnn.commands import rank_command

@@ -7,13 +7,13 @@ from typing import Annotated, Optional
 
 import typer
 
+from dsomgnn.asked import check_answers, check_answers_file, one_end_asked
 from dsomgnn.errors import RecipeError
 
 Run = Annotated[Optional[Path], typer.Argument(metavar="RUN", help="Run folder [default: the latest under runs/].")]  # noqa: UP045
 Word = Optional[str]  # noqa: UP045  (typer reads it on Python 3.10)
 Json = Annotated[Word, typer.Option(help="Write JSON to a file, or to stdout with -.", metavar="FILE")]
 Model = Annotated[str, typer.Option(metavar="NAME", help="student or teacher:NAME.")]
-OUT = (".parquet", ".tsv")
 
 PREDICT = "Example: dsomgnn predict runs/first --head Kenya --relation speaks"
 EXPLAIN = "Example: dsomgnn explain runs/first Kenya speaks english"
@@ -25,7 +25,7 @@ def predict(
     head: Annotated[Word, typer.Option(metavar="WORD", help="Identifier or name; tails are asked for.")] = None,
     relation: Annotated[Word, typer.Option(metavar="WORD", help="Identifier or name.")] = None,
     tail: Annotated[Word, typer.Option(metavar="WORD", help="Identifier or name; heads are asked for.")] = None,
-    k: Annotated[int, typer.Option("-k", min=1, metavar="N", help="How many answers.")] = 10,
+    k: Annotated[int, typer.Option("-k", metavar="N", help="How many answers.")] = 10,
     new: Annotated[bool, typer.Option("--new", help="Leave out facts that the data set holds.")] = False,
     model: Model = "student",
     file: Annotated[
@@ -44,10 +44,11 @@ def predict(
 
     Tails of a head or heads of a tail, by name or identifier. Known facts are marked.
     """
+    check_answers(k)
     if file is None:
         if out is not None:
             raise RecipeError("--out goes with --file")
-        if relation is None or (head is None) == (tail is None):
+        if not one_end_asked(head, relation, tail):
             raise RecipeError(f"give --relation, and --head or --tail, or else --file. {PREDICT}")
         from dsomgnn.predict.command import Asked, predict_command
 
@@ -55,10 +56,10 @@ def predict(
     else:
         if any(word is not None for word in (head, relation, tail, json)):
             raise RecipeError("--file brings its own queries; leave out --head, --relation, --tail and --json")
-        if out is None or out.suffix not in OUT:
-            raise RecipeError(f"--file needs --out FILE, one of {', '.join(OUT)}")
+        check_answers_file(out)
         from dsomgnn.predict.command import predict_file_command
 
+        assert out is not None
         predict_file_command(run, model, file, out, k, new)
 
 

@@ -8,7 +8,8 @@ from typing import Annotated, Optional
 
 import typer
 
-from dsomgnn.errors import RecipeError, one_of
+from dsomgnn.asked import check_comparison
+from dsomgnn.errors import RecipeError
 from dsomgnn.places import recipe_at
 from dsomgnn.recipe import load_recipe
 
@@ -64,8 +65,8 @@ def compare(
         Optional[str],  # noqa: UP045
         typer.Option(metavar="READING", help="realistic, optimistic or pessimistic."),
     ] = None,
-    resamples: Annotated[int, typer.Option(metavar="N", help="Of the bootstrap.", min=100)] = 2000,
-    seed: Annotated[int, typer.Option(metavar="N", help="Of the bootstrap.", min=0)] = 0,
+    resamples: Annotated[int, typer.Option(metavar="N", help="Of the bootstrap, 100 at least.")] = 2000,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of the bootstrap.")] = 0,
     json: Annotated[
         Optional[str],  # noqa: UP045
         typer.Option(help="Write JSON to a file, or to stdout with -.", metavar="FILE"),
@@ -79,10 +80,7 @@ def compare(
     A rank file is a ranks.parquet, or TSV or CSV with the columns head, relation, tail, side (head or tail: what was
     asked for) and rank, or optimistic, realistic, pessimistic; model and split are optional.
     """
-    if len(runs) < 2:
-        raise RecipeError(f"give two runs at least, the baseline first; a glob stands in quotes. {COMPARE}")
-    one_of("--split", split, ("test", "valid"))
-    one_of("--ties", ties or "realistic", ("realistic", "optimistic", "pessimistic"))
+    check_comparison(runs, split, model, ties, resamples, seed)
     from dsomgnn.comparing import compare_command
 
     compare_command(runs, split, model, ties, resamples, seed, json, html)

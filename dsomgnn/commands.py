@@ -18,6 +18,7 @@ from dsomgnn.rank.tables import choice_table, overall_table, phase_table, readab
 from dsomgnn.ranking import BASELINE, STUDENT, Ranking, model_names, open_job, open_ranking
 from dsomgnn.report.make import make_report, open_baseline
 from dsomgnn.run import Run, latest_run
+from dsomgnn.sealed import require_whole
 from dsomgnn.settings import Recipe
 
 
@@ -31,6 +32,7 @@ def resume_command(path: Path) -> None:
     run = Run.open(path)
     record = run.record()
     if record["finished"]:
+        require_whole(path, run.recipe())
         print(f"{path} is finished. Next: dsomgnn rank {path}")
         return
     job = open_job(run, record, with_features=True)

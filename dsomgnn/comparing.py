@@ -7,6 +7,7 @@ from typing import Any
 
 from rich.table import Table
 
+from dsomgnn.asked import check_comparison
 from dsomgnn.compare.groups import read_group
 from dsomgnn.compare.measure import OVER_SEEDS, measure
 from dsomgnn.compare.page import comparison_page
@@ -27,9 +28,10 @@ def compare_runs(
     """Each of `words` (RUN, RUN,RUN,RUN or a glob for several seeds, a rank file) against the first, as plain values.
 
     `model`: student (the default for runs), teacher:NAME or ensemble. Raises DataError where data or queries differ,
-    RecipeError where ties do, CheckpointError for what is no run.
+    RecipeError where ties do or what is asked for cannot be, CheckpointError for what is no run.
     """
-    groups = [read_group(word, split, model) for word in words]
+    check_comparison(words, split, model, ties, resamples, seed)
+    groups = [read_group(str(word), split, model) for word in words]
     return measure(groups, split, ties, resamples, seed)
 
 

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterable
+from numbers import Integral
 
 
 class DsomError(Exception):
@@ -59,4 +60,10 @@ def reason(error: Exception) -> str:
 def one_of(option: str, word: str, known: tuple[str, ...]) -> None:
     """Raises RecipeError where the word of an option is none of the known ones."""
     if word not in known:
-        raise RecipeError(f"{option} {word}: no such choice.{nearest(word, known)}")
+        raise RecipeError(f"{option} {word}: no such choice.{nearest(str(word), known)}")
+
+
+def at_least(option: str, number: int, least: int) -> None:
+    """Raises RecipeError where the number of an option is no whole one, or too small."""
+    if not isinstance(number, Integral) or number < least:
+        raise RecipeError(f"{option} {number}: expected a whole number, {least} at least")

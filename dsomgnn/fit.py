@@ -24,6 +24,7 @@ from dsomgnn.progress import Progress
 from dsomgnn.record import finished_record, processed_on, start_record
 from dsomgnn.run import CHECKPOINT, Run, load_into
 from dsomgnn.sampling import seed_all
+from dsomgnn.sealed import digests
 from dsomgnn.taken import others_told, same_teachers, teacher_key
 from dsomgnn.trackers import tracked, tracker_class
 from dsomgnn.unread import unread
@@ -73,7 +74,8 @@ def _begin(job: Job, run: Run, progress: Progress, teachers_of: Sequence[Run] = 
     run.write_ids(job.dataset)
     for name, other in taken.items():
         run.copy(other, f"teachers/{name}.safetensors")
-    record = start_record(job, {name: _taken_phase(other, name) for name, other in taken.items()})
+    phases = {name: _taken_phase(other, name) for name, other in taken.items()}
+    record = {**start_record(job, phases), "files_sha256": digests(run.path)}
     run.write_json("record.json", record)
     if others:
         progress.say(f"taken over: {', '.join(taken)}. Trained here: {others}", "yellow")
@@ -136,7 +138,10 @@ def _student_epoch(
 def fit_recipe(
     recipe_path: str | Path, run_path: str | Path, changes: list[str] | tuple[str, ...] = ()
 ) -> dict[str, Any]:
-    """`dsomgnn fit RECIPE --run DIR`, from Python."""
+    """`dsomgnn fit RECIPE --run DIR`, from Python: the record of the run.
+
+    `changes`: settings as "key=value". Raises RecipeError, DataError, PluginError, CheckpointError.
+    """
     from dsomgnn.recipe import load_recipe
 
     recipe_path = Path(recipe_path)

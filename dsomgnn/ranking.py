@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from dsomgnn.asked import check_ranks
 from dsomgnn.build import Job, build, make_student, make_teacher
 from dsomgnn.data.mkg import MKG
 from dsomgnn.distill.ensemble import Ensemble
@@ -18,7 +19,7 @@ from dsomgnn.models.model import Model
 from dsomgnn.rank.metrics import summary
 from dsomgnn.rank.ranks import Ranks
 from dsomgnn.rank.slices import unseen_slices
-from dsomgnn.run import Run, load_into
+from dsomgnn.run import Run, load_into, refuse_diverged
 from dsomgnn.settings import Recipe
 
 STUDENT, ENSEMBLE, BASELINE = "student", "ensemble", "baseline:"
@@ -88,6 +89,7 @@ def open_ranking(
     with_features: bool | None = None,
 ) -> Ranking:
     """A run that is to be ranked, by the models of these names. Raises CheckpointError, DataError, RecipeError."""
+    check_ranks(split, ties)
     run = Run.open(Path(run_path))
     record = run.record()
     recipe = run.recipe()
@@ -109,7 +111,8 @@ def rank_run(
     """Filtered metrics of a run's models: {"split", "ties", "drop", "models": {name: {...}}}.
 
     Of each model: "both", "head" and "tail" {"mrr", "mr", "hits@1", "hits@3", "hits@10", "n"} by what was asked for;
-    "slices", the same by name; "relations", {"mrr", "n"} by identifier; "ties", the MRR by each reading of them.
+    "slices", the same by name, only for entities without a fact in train (report.json, which `dsomgnn rank` writes, has
+    all slices); "relations", {"mrr", "n"} by identifier; "ties", the MRR by each reading of them.
 
     `model`: student, teacher:NAME, ensemble, or all. `drop`: share of the entities, by modality, that lose it before
     teachers are ranked (a test of robustness). Raises CheckpointError, DataError, RecipeError.
@@ -120,15 +123,22 @@ def rank_run(
 
 def model_names(run_path: str | Path, model: str) -> list[str]:
     """The models of a run that the word means: one of them, or all. Raises CheckpointError, RecipeError."""
-    run = Run.open(Path(run_path))
-    run.record()
-    pool = run.recipe().pool
-    known = [STUDENT, *(f"teacher:{name}" for name in pool), *([ENSEMBLE] if len(pool) > 1 else [])]
+    known = models_of(Run.open(Path(run_path)).recipe())
     if model == "all":
         return known
-    if model not in known:
-        raise RecipeError(f"--model {model}: this run has no such model.{nearest(model, [*known, 'all'])}")
+    refuse_unknown_model(model, [*known, "all"])
     return [model]
+
+
+def models_of(recipe: Recipe) -> list[str]:
+    """The models that a run of the recipe holds."""
+    return [STUDENT, *(f"teacher:{name}" for name in recipe.pool), *([ENSEMBLE] if len(recipe.pool) > 1 else [])]
+
+
+def refuse_unknown_model(model: str, known: Sequence[str]) -> None:
+    """Raises RecipeError where the model is none of the known ones."""
+    if model not in known:
+        raise RecipeError(f"--model {model}: this run has no such model.{nearest(model, known)}")
 
 
 def without(job: Job, drop: Mapping[str, float]) -> Job:
@@ -177,6 +187,7 @@ def read_model(job: Job, run: Run, name: str) -> tuple[Model, float]:
         teacher = name.removeprefix("teacher:")
         made, file = make_teacher(job, teacher), f"teachers/{teacher}.safetensors"
     tensors, meta = run.read_tensors(file)
+    refuse_diverged(tensors, str(run.path / file))
     load_into(made, tensors, str(run.path / file))
     return made, meta.get("temperature", 1.0)
 

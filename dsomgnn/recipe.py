@@ -35,6 +35,8 @@ def load_recipe(path: str | Path, changes: tuple[str, ...] | list[str] = ()) -> 
 
     Raises RecipeError that lists every error, each with file:line and the nearest right key.
     """
+    if isinstance(changes, str):
+        raise RecipeError(f'changes "{changes}": expected a list of them, ["{changes}"]')
     path = Path(path)
     try:
         text = path.read_text(encoding="utf-8")

@@ -26,6 +26,7 @@ from torch import Tensor
 from dsomgnn.data.triples import Dataset, Vocabulary
 from dsomgnn.errors import CheckpointError, RecipeError, nearest, reason
 from dsomgnn.recipe import load_recipe
+from dsomgnn.sealed import anew, refuse_changed
 from dsomgnn.settings import Recipe
 
 CHECKPOINT = "checkpoint.safetensors"
@@ -86,13 +87,19 @@ class Run:
             raise CheckpointError(f"{self.path}: not a run of this version of dsomgnn ({what})")
         return record
 
+    def sealed(self, name: str) -> Path:
+        """A file that the run was made with. Raises CheckpointError where it has been changed since."""
+        refuse_changed(self.path, name, self.record().get("files_sha256", {}))
+        return self.path / name
+
     def recipe(self) -> Recipe:
-        """The resolved recipe. Raises CheckpointError where it was spoilt."""
+        """The resolved recipe. Raises CheckpointError where it was spoilt or changed."""
         try:
-            return load_recipe(self.path / "recipe.toml")
+            return load_recipe(self.sealed("recipe.toml"))
         except RecipeError as error:
             raise CheckpointError(
-                f"{error}\nWas it edited, or written by another version of dsomgnn? A run needs it as it was"
+                f"{error}\nWas it edited, or written by another version of dsomgnn? A run needs it as it was. "
+                f"{anew(self.path)}"
             ) from None
 
     def write_recipe(
@@ -203,6 +210,12 @@ def load_into(module: torch.nn.Module, tensors: Mapping[str, Tensor], where: str
     except RuntimeError as error:
         line = re.sub(r"\s+", " ", str(error))[:300]
         raise CheckpointError(f"{where}: does not fit the recipe's model: {line}") from None
+
+
+def refuse_diverged(tensors: Mapping[str, Tensor], where: str) -> None:
+    """Raises CheckpointError where a tensor of a trained model is not finite."""
+    if not all(tensor.isfinite().all() for tensor in tensors.values()):
+        raise CheckpointError(f"{where}: holds NaN or infinity: the model has diverged")
 
 
 def _whole(tensor: Tensor) -> Tensor:

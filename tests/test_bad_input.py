@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import ROOT, write_dataset
+from conftest import ROOT, unsealed, write_dataset
 from safetensors.torch import save_file
 
 from dsomgnn.run import Run
@@ -297,6 +297,7 @@ SPOILT = {
 
 
 def _other_rank() -> None:
+    unsealed(Path("runs/first"))
     head, section, tail = Path("runs/first/recipe.toml").read_text().partition("[student]")
     Path("runs/first/recipe.toml").write_text(head + section + tail.replace("rank = 4", "rank = 5", 1))
 
@@ -317,8 +318,48 @@ def test_a_spoilt_recipe_of_a_run_is_named(words: list[str], workshop: Path, cal
     assert call("fit", "tiny.toml", "--run", "runs/x", *NONE).code == 0
     edit("runs/x/record.json", '"finished": true', '"finished": false')
     edit("runs/x/recipe.toml", "[student]", "[studnet]")
+    changed = "runs/x/recipe.toml: not the one that the run was made with"
+    assert_refused(call(words[0], *words[1:], "runs/x"), 5, changed, "dsomgnn fit RECIPE --run OTHER")
+    unsealed(Path("runs/x"))
     told = [f"runs/x/recipe.toml:{line_of('runs/x/recipe.toml', '[studnet]')}: ", "A run needs it as it was"]
     assert_refused(call(words[0], *words[1:], "runs/x"), 5, *told)
+
+
+RECIPE_READ = {
+    "rank": ["rank", "runs/first", "--model", "all"],
+    "compare": ["compare", "runs/first", "runs/first"],
+    "predict": ["predict", "runs/first", "--head", "a", "--relation", "likes"],
+    "explain": ["explain", "runs/first", "a", "likes"],
+    "export": ["export", "--check", "plain", "runs/first"],
+}
+
+
+@pytest.mark.parametrize("words", RECIPE_READ.values(), ids=RECIPE_READ.keys())
+def test_a_run_whose_recipe_was_changed_is_refused(words: list[str], finished: Path, call):
+    assert call("export", finished, "plain").code == 0
+    recipe = finished / "recipe.toml"
+    recipe.write_text(recipe.read_text().replace('combine = "mean"', 'combine = "product"'))
+    assert_refused(call(*words), 5, f"{recipe}: not the one that the run was made with")
+    unsealed(finished)
+    assert call(*words).code == 0
+
+
+def test_a_run_whose_identifiers_stand_in_another_order_is_refused(finished: Path, call):
+    for name in ("entities.tsv", "relations.tsv"):
+        lines = (finished / name).read_text().splitlines(keepends=True)
+        (finished / name).write_text("".join(lines[::-1]))
+        for words in (["predict", finished, "--head", "a", "--relation", "likes"], ["export", finished, "out"]):
+            assert_refused(call(*words), 5, f"{finished / name}: not the one that the run was made with")
+        (finished / name).write_text("".join(lines))
+    assert call("export", finished, "out").code == 0
+
+
+@pytest.mark.parametrize("file", ["student.safetensors", "teachers/s.safetensors"])
+def test_a_run_with_nan_is_named_by_rank_too(file: str, finished: Path, call):
+    tensors, meta = Run(finished).read_tensors(file)
+    name = next(name for name, tensor in tensors.items() if tensor.is_floating_point())
+    Run(finished).write_tensors(file, {**tensors, name: tensors[name] / 0}, meta)
+    assert_refused(call("rank", finished, "--model", "all"), 5, f"{finished / file}: holds NaN or infinity")
 
 
 @pytest.mark.parametrize("file", ["train.txt", "test.txt"])

@@ -16,6 +16,7 @@ from conftest import write_workshop
 from rich.console import Console
 
 from dsomgnn.comparing import compare_runs, comparison_table, group_table
+from dsomgnn.errors import RecipeError
 from dsomgnn.fit import fit_recipe
 from dsomgnn.ranking import rank_run
 
@@ -236,6 +237,8 @@ REFUSED = {
     "a glob of nothing": (["base.tsv", "z*.tsv"], 2, "z*.tsv: matches no run and no file"),
     "unknown split": (["base.tsv", "same.tsv", "--split", "tset"], 2, 'Did you mean "test"?'),
     "unknown ties": (["base.tsv", "same.tsv", "--ties", "none"], 2, "Known: realistic, optimistic, pessimistic"),
+    "few resamples": (["base.tsv", "same.tsv", "--resamples", "9"], 2, "--resamples 9: expected a whole number, 100"),
+    "all models": (["base.tsv", "same.tsv", "--model", "all"], 2, "--model all: one model of each run is compared"),
     "another kind of file": (["base.tsv", "notes.txt"], 3, "notes.txt: not a run, and not a file of ranks"),
     "a page where none can be": (
         ["base.tsv", "same.tsv", "--html", "nowhere/x.html"],
@@ -251,6 +254,31 @@ def test_refused(words: list[str], code: int, told: str, files: Path, call):
     reply = call("compare", *words)
     assert (reply.code, reply.out) == (code, "")
     assert told in reply.err
+
+
+ASKED_WRONGLY = {
+    "one word": (("base.tsv",), {}, "give two runs at least"),
+    "split": ((["base.tsv", "same.tsv"],), {"split": "foo"}, "--split foo: no such choice"),
+    "ties": ((["base.tsv", "same.tsv"],), {"ties": "foo"}, "--ties foo: no such choice"),
+    "resamples": (
+        (["base.tsv", "same.tsv"],),
+        {"resamples": 0},
+        "--resamples 0: expected a whole number, 100 at least",
+    ),
+    "seed": ((["base.tsv", "same.tsv"],), {"seed": -1}, "--seed -1: expected a whole number, 0 at least"),
+    "all models": ((["base.tsv", "same.tsv"],), {"model": "all"}, "--model all: one model"),
+}
+
+
+@pytest.mark.parametrize(("words", "more", "told"), ASKED_WRONGLY.values(), ids=ASKED_WRONGLY.keys())
+def test_refused_from_python(words: tuple, more: dict, told: str, files: Path):
+    with pytest.raises(RecipeError, match=told):
+        compare_runs(*words, **more)
+
+
+def test_a_model_that_a_run_lacks_is_told_without_offering_all(seeds: Path, trained: Path, call):
+    reply = call("compare", "alone-0", trained, "--model", "teacher:st")
+    assert (reply.code, "this run has no such model. Known: student." in reply.err) == (2, True)
 
 
 BAD = {

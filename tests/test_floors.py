@@ -16,11 +16,11 @@ from dsomgnn import errors
 
 FLOORS = [
     "errors _dgl processor",
-    "counter output page places toml_lines allowed settings recipe registry data",
+    "counter output page places toml_lines allowed asked settings recipe registry data",
     "unread unwaited layer threads device pool sampling neighbourhood batches",
     "models",
     "distill rank",
-    "run build optimise progress choices phase contract taken record trackers",
+    "sealed run build optimise progress choices phase contract taken record trackers",
     "evaluate chosen steps",
     "epochs pretraining ranking check",
     "fit",

@@ -57,6 +57,11 @@ def complaint(load, text: str, *changes: str) -> str:
     return str(error.value)
 
 
+def test_changes_are_a_list(tmp_path: Path):
+    with pytest.raises(RecipeError, match=r'changes "seed=1": expected a list of them, \["seed=1"\]'):
+        load_recipe(tmp_path / "r.toml", "seed=1")
+
+
 HEAD = '[data]\nname = "tiny"\n'
 REFUSED = {
     "misspelt key": ("[distill]\ngama = 1.0", 'r.toml:4: unknown key "distill.gama". Did you mean "gamma"?'),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from conftest import unsealed
 
 import dsomgnn.distill.teachers
 import dsomgnn.phase
@@ -221,6 +222,33 @@ def test_resuming_a_finished_run_says_so_and_changes_nothing(finished: Path, cal
     assert reply.code == 0
     assert f"{finished} is finished. Next: dsomgnn rank {finished}" in reply.out
     assert {path: path.read_bytes() for path in finished.rglob("*") if path.is_file()} == before
+
+
+def test_a_stopped_run_whose_recipe_was_changed_does_not_go_on(workshop: Path, interrupt, call):
+    assert interrupt("student", 2, save_every=0).code == 130
+    recipe = Path("out/recipe.toml").read_text()
+    head, section, tail = recipe.partition("[student]")
+    Path("out/recipe.toml").write_text(head + section + tail.replace("n3 = ", "n3 = 1", 1))
+    reply = call("fit", "--resume", "out")
+    assert (reply.code, "out/recipe.toml: not the one that the run was made with" in reply.err) == (5, True)
+    Path("out/recipe.toml").write_text(recipe)
+    assert call("fit", "--resume", "out").code == 0
+
+
+@pytest.mark.parametrize("file", ["student.safetensors", "teachers/st.safetensors", "policy.safetensors"])
+def test_resuming_a_finished_run_names_what_it_lacks_and_how_to_make_it_again(file: str, finished: Path, call):
+    (finished / file).unlink()
+    reply = call("fit", "--resume", finished)
+    assert (reply.code, reply.out) == (5, "")
+    assert f"is finished, but lacks {file}. To make it again: dsomgnn fit RECIPE --run OTHER" in reply.err
+    assert f"--teachers {finished}" in reply.err
+
+
+def test_resuming_a_finished_run_tells_a_truncated_recipe(finished: Path, call):
+    (finished / "recipe.toml").write_text((finished / "recipe.toml").read_text()[:-9])
+    for run in (finished, unsealed(finished)):
+        reply = call("fit", "--resume", run)
+        assert (reply.code, "To make it again: dsomgnn fit RECIPE --run OTHER" in reply.err) == (5, True)
 
 
 def test_a_spoilt_checkpoint_is_named_and_its_run_can_still_be_read(workshop: Path, interrupt, call):

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 
 from dsomgnn.compare.rank_file import Ranked, is_rank_file, metadata, ranked, read_ranks, read_table
 from dsomgnn.errors import DataError, RecipeError
-from dsomgnn.ranking import STUDENT, model_names, open_ranking
+from dsomgnn.ranking import STUDENT, models_of, open_ranking, refuse_unknown_model
 from dsomgnn.report.folder import RANKS, report_folder
 from dsomgnn.report.measure import slices_of
 from dsomgnn.report.parquet import ranks_file
@@ -117,7 +117,7 @@ def _read_run(path: Path, split: str, model: str | None) -> Ranked:
     """A run's ranks, from its ranks.parquet where that holds them, else made now."""
     run, model = Run.open(path), model or STUDENT
     record, recipe = run.record(), run.recipe()
-    model_names(path, model)
+    refuse_unknown_model(model, models_of(recipe))
     table = _ranks_there(report_folder(path, split) / RANKS, model, recipe) or _rank_now(path, split, model)
     found = ranked(str(path), table, split, model)
     settings = recipe.model_copy(update={"seed": 0}).sha256()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from dsomgnn.asked import check_answers, check_answers_file
 from dsomgnn.counter import Counter
 from dsomgnn.errors import RecipeError
 from dsomgnn.predict.answers_file import answers_file, answers_table
@@ -18,9 +19,12 @@ ANSWERS = 1 << 20  # answers at a time
 def predict_file(model: Loaded, source: str | Path, target: str | Path, k: int = 10, new: bool = False) -> int:
     """Answer a file of queries (see `read_queries`) into a .parquet or .tsv file; the number of queries.
 
-    Memory does not grow with the file. Raises DataError with file:line, RecipeError where `target` cannot be written.
+    Memory does not grow with the file. Raises DataError with file:line, RecipeError for k below 1 and where `target` is
+    of another kind or cannot be written.
     """
     source, target = Path(source), Path(target)
+    check_answers(k)
+    check_answers_file(target)
     if target.exists() and source.exists() and target.samefile(source):
         raise RecipeError(f"--out {target}: is the file of queries itself")
     hide, done = model.need_facts().answers if new else None, 0

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import Tensor
 
+from dsomgnn.asked import ASKED, check_answers, one_end_asked
 from dsomgnn.data.tables import read_rows
 from dsomgnn.data.triples import Vocabulary
 from dsomgnn.errors import CheckpointError, DataError, RecipeError, nearest
@@ -23,8 +24,6 @@ from dsomgnn.settings import Recipe
 
 if TYPE_CHECKING:
     from dsomgnn.build import Job
-
-ASKED = (None, "", "?")
 
 
 @dataclass(frozen=True)
@@ -79,13 +78,16 @@ class Loaded:
     ) -> list[Answer]:
         """The k best tails of a head, or heads of a tail, best first. `new` leaves out known facts.
 
-        Raises RecipeError for an unknown or ambiguous word; DataError for `new` without the data set.
+        Raises RecipeError for an unknown or ambiguous word, and k below 1; DataError for `new` without the data set.
         """
         return self.answer(self.ask(head, relation, tail), k, new)
 
     def score(self, triples: Sequence[tuple[str, str, str]] | Tensor) -> Tensor:
-        """Scores (n,) of triples, as words or as ids (n, 3): of the tail, as the answer of head and relation."""
-        ids = triples if isinstance(triples, Tensor) else self._ids(triples)
+        """Scores (n,) of triples, as words or as ids (n, 3): of the tail, as the answer of head and relation.
+
+        The id of a relation + R asks the other way round. Raises RecipeError for what is no triple of this model.
+        """
+        ids = self._known(triples) if isinstance(triples, Tensor) else self._ids(triples)
         return scores_of(self.scorer, ids[:, :2], ids[:, 2])
 
     def probabilities(self, head: str | None = None, relation: str | None = None, tail: str | None = None) -> Tensor:
@@ -95,13 +97,14 @@ class Loaded:
 
     def ask(self, head: str | None, relation: str | None, tail: str | None) -> Question:
         """The question in ids; what is None, empty or "?" is asked for. Raises RecipeError."""
-        if relation in ASKED or (head in ASKED) == (tail in ASKED):
+        if not one_end_asked(head, relation, tail):
             raise RecipeError("name a relation, and either the head or the tail: the other one is asked for")
         given, side = (head, "tail") if tail in ASKED else (tail, "head")
         return Question(self.entity.one(str(given)), self.relation.one(str(relation)), side)
 
     def answer(self, question: Question, k: int = 10, new: bool = False) -> list[Answer]:
         """`predict` for a question in ids."""
+        check_answers(k)
         best = top(self.scorer, question.query(self.num_relations), k, self.need_facts().answers if new else None)
         entity, score, probability = best.entity[0], best.score[0], best.probability[0]
         known = self.splits(question.triples(entity))
@@ -153,8 +156,19 @@ class Loaded:
             return error
 
     def _ids(self, triples: Sequence[tuple[str, str, str]]) -> Tensor:
-        words = [(self.entity.one(h), self.relation.one(r), self.entity.one(t)) for h, r, t in triples]
+        words = [(self.entity.one(h), self.relation.one(r), self.entity.one(t)) for h, r, t in map(_three, triples)]
         return torch.tensor(words, dtype=torch.long).view(-1, 3)
+
+    def _known(self, ids: Tensor) -> Tensor:
+        """The ids on the CPU, if they are triples of this model."""
+        if ids.is_floating_point() or ids.dim() != 2 or ids.shape[1] != 3:
+            raise RecipeError(f"ids {tuple(ids.shape)} of {ids.dtype}: triples are whole numbers (n, 3)")
+        ids, entities = ids.cpu().long(), len(self.entity.words)
+        unknown = ids[((ids < 0) | (ids >= torch.tensor([entities, 2 * self.num_relations, entities]))).any(1)]
+        if len(unknown):
+            sizes = f"{entities:,} entities and {self.num_relations:,} relations"
+            raise RecipeError(f"ids {unknown[0].tolist()}: no triple of the model's {sizes}; ids begin at 0")
+        return ids
 
 
 def load(run: str | Path, model: str = "student") -> Loaded:
@@ -193,8 +207,14 @@ def open_exactly(run: Run, record: dict[str, Any], with_features: bool) -> Job:
     return job
 
 
+def _three(triple: Sequence[str]) -> Sequence[str]:
+    if isinstance(triple, str) or len(triple) != 3:
+        raise RecipeError(f"{triple!r}: a triple is (head, relation, tail)")
+    return triple
+
+
 def _words(run: Run, name: str) -> Vocabulary:
-    path = run.path / name
+    path = run.sealed(name)
     try:
         return Vocabulary(*zip(*read_rows(path, 2, 3), strict=True))
     except (DataError, ValueError, TypeError) as error:

@@ -9,7 +9,7 @@ from torch import Tensor
 from dsomgnn.device import device_at_hand
 from dsomgnn.errors import CheckpointError
 from dsomgnn.models.score import SCORES, ScoreFunction
-from dsomgnn.run import Run
+from dsomgnn.run import Run, refuse_diverged
 from dsomgnn.settings import Recipe
 
 FILE = "student.safetensors"
@@ -42,8 +42,7 @@ def read_student(run: Run, recipe: Recipe, num_entities: int, num_relations: int
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if found != wanted:
         raise CheckpointError(f"{run.path / FILE}: holds {found}, expected {wanted} of the recipe and the id files")
-    if not all(tensor.isfinite().all() for tensor in tensors.values()):
-        raise CheckpointError(f"{run.path / FILE}: holds NaN or infinity: the model has diverged")
+    refuse_diverged(tensors, str(run.path / FILE))
     device = device_at_hand(recipe.device)
     table, relation = (tensors[name].to(device) for name in wanted)
     return Student(score, table, relation, meta.get("temperature"))

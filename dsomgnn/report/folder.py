@@ -7,8 +7,11 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from torch import Tensor
 
 from dsomgnn.data.encoders.cache import write_atomic
 from dsomgnn.errors import CheckpointError
@@ -18,26 +21,36 @@ from dsomgnn.report.page import page
 from dsomgnn.report.parquet import ranks_file
 
 JSON, HTML, RANKS = "report.json", "report.html", "ranks.parquet"
+Say = Callable[[str], None]
 
 
 def report_folder(run: Path, split: str) -> Path:
     return run / "rank" if split == "test" else run / "rank" / split
 
 
-def write_report(ranking: Ranking, names: list[str], baseline: Ranking | None = None) -> Path:
+def write_report(ranking: Ranking, names: list[str], baseline: Ranking | None = None, say: Say = print) -> Path:
     """Rank the named models, measure, and write all three files; where report.html lies.
 
     What earlier calls measured without modalities is kept. Raises CheckpointError where the folder is not writable.
     """
     ranking.rank(names)
     started = time.monotonic()
-    slices, choices = slices_of(ranking), choices_of(ranking)
+    slices, choices = slices_of(ranking), _choices(ranking, say)
     report = measure(ranking, names, slices, choices, baseline)
     report["robustness"] = _kept(ranking, report)
     pool, about = list(ranking.job.recipe.pool), _about(report)
     ranks = ranks_file(ranking.job.dataset, ranking.split, ranking.rank(names), slices, choices, pool, about)
     report["seconds"] = {"ranking": ranking.seconds, "report": time.monotonic() - started}
     return _write(ranking, report, {RANKS: ranks})
+
+
+def _choices(ranking: Ranking, say: Say) -> Tensor | None:
+    """What the agent would choose; None, which is said, where its file is missing or damaged."""
+    try:
+        return choices_of(ranking)
+    except CheckpointError as error:
+        say(f"note: the report leaves out what the agent would choose: {error}")
+        return None
 
 
 def add_robustness(whole: Ranking, dropped: Ranking, names: list[str]) -> Path:

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from pathlib import Path
 
 from dsomgnn.errors import DataError, DsomError
 from dsomgnn.ranking import STUDENT, Ranking, model_names, open_ranking
-from dsomgnn.report.folder import add_robustness, read_report, write_report
-
-Say = Callable[[str], None]
+from dsomgnn.report.folder import Say, add_robustness, read_report, write_report
 
 
 def open_baseline(run: Path, other: Ranking) -> Ranking:
@@ -27,9 +24,9 @@ def make_report(shown: Ranking, model: str | None, baseline: Ranking | None, say
     if shown.drop:
         return _robustness(shown, model or STUDENT, baseline, say)
     if model is not None:
-        return write_report(shown, model_names(shown.run.path, model), baseline)
+        return write_report(shown, model_names(shown.run.path, model), baseline, say)
     ranking, names = _whole(shown, say)
-    return write_report(ranking, names, baseline)
+    return write_report(ranking, names, baseline, say)
 
 
 def _whole(shown: Ranking, say: Say) -> tuple[Ranking, list[str]]:

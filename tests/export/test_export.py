@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import NAMED
+from conftest import NAMED, unsealed
 
 import dsomgnn
 from dsomgnn.errors import CheckpointError, RecipeError
@@ -139,7 +139,7 @@ def _with_other_ids(run: Path) -> Path:
     shutil.copytree(run, "ids")
     text = Path("ids/entities.tsv").read_text()
     Path("ids/entities.tsv").write_text(text.replace("a\t", "aa\t"))
-    return Path("ids")
+    return unsealed(Path("ids"))
 
 
 def test_what_was_changed_or_lost_is_told(exported: Path):

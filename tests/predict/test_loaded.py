@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import NAMED, TINY
+from conftest import NAMED, TINY, unsealed
 from safetensors.torch import load_file
 
 import dsomgnn
@@ -161,6 +161,28 @@ def test_a_question_names_a_relation_and_one_end(trained: Path, head, relation, 
         dsomgnn.load(trained).predict(head, relation, tail)
 
 
+@pytest.mark.parametrize("k", [0, -3, 1.5])
+def test_at_least_one_answer_is_asked_for(trained: Path, k):
+    with pytest.raises(RecipeError, match=rf"-k {k}: expected a whole number, 1 at least"):
+        dsomgnn.load(trained).predict("a", "likes", k=k)
+
+
+NO_TRIPLES = {
+    "two words": ([("a", "likes")], r"\('a', 'likes'\): a triple is \(head, relation, tail\)"),
+    "one triple alone": (("a", "likes", "b"), "'a': a triple is"),
+    "an id too large": (torch.tensor([[0, 1, 3], [0, 9, 1]]), r"ids \[0, 9, 1\]: no triple of .* 2 relations"),
+    "an id below 0": (torch.tensor([[-1, 0, 1]]), r"ids \[-1, 0, 1\]: no triple"),
+    "two columns": (torch.tensor([[0, 1]]), r"ids \(1, 2\) of torch.int64: triples are whole numbers"),
+    "no whole numbers": (torch.tensor([[0.0, 1.0, 2.0]]), "of torch.float32: triples are whole numbers"),
+}
+
+
+@pytest.mark.parametrize(("triples", "told"), NO_TRIPLES.values(), ids=NO_TRIPLES.keys())
+def test_what_is_no_triple_is_told(trained: Path, triples, told: str):
+    with pytest.raises(RecipeError, match=told):
+        dsomgnn.load(trained).score(triples)
+
+
 def test_names_find_entities_and_relations_and_kinds_tell_them_apart(named: Path):
     model = dsomgnn.load(named)
     assert (named / "entities.tsv").read_text() == NAMED["entities.tsv"]
@@ -178,6 +200,7 @@ def test_what_is_damaged_or_not_there_is_told(finished: Path):
             dsomgnn.load(finished, model)
 
     fails('teacher:x: this run has no such model. Did you mean "teacher:s"', "teacher:x")
+    unsealed(finished)
     record, ids = (finished / "record.json").read_text(), (finished / "entities.tsv").read_text()
     (finished / "record.json").write_text(record.replace('"student": {', '"pupil": {'))
     fails("student is not trained to the end. Go on: dsomgnn fit --resume")

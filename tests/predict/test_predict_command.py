@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
+from conftest import unsealed
 
 import dsomgnn
 
@@ -76,8 +77,8 @@ def test_without_the_data_set_answers_come_with_a_note(finished: Path, call):
         (["--file", "q.tsv"], "--file needs --out FILE, one of .parquet, .tsv"),
         (["--file", "q.tsv", "--out", "a.csv"], "--file needs --out FILE, one of .parquet, .tsv"),
         (["--file", "q.tsv", "--out", "a.tsv", "--head", "a"], "--file brings its own queries"),
-        (["--head", "a", "--relation", "likes", "-k", "0"], "'-k'"),
-        (["--head", "?", "--relation", "likes"], "name a relation, and either the head or the tail"),
+        (["--head", "a", "--relation", "likes", "-k", "0"], "-k 0: expected a whole number, 1 at least"),
+        (["--head", "?", "--relation", "likes"], "give --relation, and --head or --tail"),
         (["--head", "a", "--relation", "likes", "--model", "teacher:x"], 'Did you mean "teacher:s"?'),
         (["--head", "x", "--relation", "likes"], 'no entity "x"'),
     ],
@@ -88,6 +89,13 @@ def test_what_cannot_be_asked_is_told_with_exit_code_2(trained: Path, call, word
     assert message in reply.err
 
 
+@pytest.mark.parametrize("asked", ["?", ""])
+def test_what_is_asked_for_may_be_written_as_in_a_file(trained: Path, call, asked: str):
+    for side, other in (("--head", "--tail"), ("--tail", "--head")):
+        words = ("predict", trained, side, "a", "--relation", "likes")
+        assert call(*words, other, asked).out == call(*words).out != ""
+
+
 @pytest.mark.parametrize("command", ["predict", "explain", "export"])
 def test_help_ends_with_an_example(call, command: str):
     reply = call(command, "--help")
@@ -96,6 +104,7 @@ def test_help_ends_with_an_example(call, command: str):
 
 
 def test_names_that_look_like_markup_are_shown_as_they_are(finished: Path, call):
+    unsealed(finished)
     ids = (finished / "entities.tsv").read_text()
     (finished / "entities.tsv").write_text(ids.replace("a\ta\n", "a\t[bold]x[/red] :smile:\n"))
     reply = call("predict", finished, "--head", "a", "--relation", "likes")

@@ -132,6 +132,16 @@ def test_what_cannot_be_read_or_written_is_told(trained: Path, tmp_path: Path):
     assert (tmp_path / "q.tsv").read_text() == "a\tlikes\t?\n"
 
 
+def test_another_kind_of_file_and_no_answers_are_refused(trained: Path, tmp_path: Path):
+    model = dsomgnn.load(trained)
+    (tmp_path / "q.tsv").write_text(text(QUERIES))
+    with pytest.raises(RecipeError, match=r"--file needs --out FILE, one of \.parquet, \.tsv"):
+        file.predict_file(model, tmp_path / "q.tsv", tmp_path / "a.csv")
+    with pytest.raises(RecipeError, match="-k 0: expected a whole number, 1 at least"):
+        file.predict_file(model, tmp_path / "q.tsv", tmp_path / "a.tsv", k=0)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["q.tsv"]
+
+
 def test_quotes_and_commas_in_identifiers_stay_as_they_are(tmp_path: Path):
     names = ['"Weird" Al', "a, b", "it's", ""]
     columns = [names if kind == pa.string() else range(4) for kind in answers_file.SCHEMA.types]

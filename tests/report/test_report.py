@@ -126,6 +126,16 @@ def test_a_damaged_teacher_is_told_and_spoils_no_student(finished: Path, call):
     assert "st.safetensors: truncated" in reply.err
 
 
+@pytest.mark.parametrize("words", [[], ["--model", "all"]])
+def test_without_the_agent_the_report_leaves_out_its_choices(words: list[str], finished: Path, call):
+    (finished / "policy.safetensors").unlink()
+    reply = call("rank", finished, *words)
+    assert (reply.code, written(finished)) == (0, FILES)
+    assert "note: the report leaves out what the agent would choose: " in reply.err
+    assert "policy.safetensors: no such file" in reply.err
+    assert "chosen" not in report_of(finished)
+
+
 def test_the_student_of_another_run_stands_beside(finished: Path, call):
     call("fit", "tiny.toml", "--run", "runs/alone", "--set", "distill.policy=none", "--set", "seed=3")
     reply = call("rank", finished, "--baseline", "runs/alone", "--json", "x.json")

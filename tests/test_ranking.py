@@ -1,0 +1,22 @@
+"""rank_run from Python: what it cannot be asked for."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from dsomgnn.errors import RecipeError
+from dsomgnn.ranking import rank_run
+
+ASKED_WRONGLY = {
+    "a split that is not ranked": ({"split": "train"}, "--split train: no such choice. Known: test, valid"),
+    "no reading of ties": ({"ties": "x"}, "--ties x: no such choice. Known: realistic, optimistic, pessimistic"),
+    "no word": ({"split": 3}, "--split 3: no such choice"),
+}
+
+
+@pytest.mark.parametrize(("words", "told"), ASKED_WRONGLY.values(), ids=ASKED_WRONGLY.keys())
+def test_refused(words: dict, told: str, trained: Path):
+    with pytest.raises(RecipeError, match=told):
+        rank_run(trained, **words)
