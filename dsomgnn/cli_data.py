@@ -60,7 +60,7 @@ def import_(
         Optional[str],  # noqa: UP045
         typer.Option(metavar="SHARES", help="Deal a file without splits at random, e.g. 0.8,0.1,0.1."),
     ] = None,
-    seed: Annotated[int, typer.Option(metavar="N", help="Of the random split.")] = 0,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of the random split.", min=0)] = 0,
 ) -> None:
     """Turn triples in nearly any layout into a data set folder.
 

@@ -13,29 +13,29 @@ import numpy as np
 
 from dsomgnn.data.arrays import ARRAY_SUFFIXES
 from dsomgnn.data.formats.id_maps import IdMap
+from dsomgnn.data.formats.numeric_tables import NUMERIC, NumericTable, find_numbers
 from dsomgnn.data.formats.random_split import random_split, without_repeats
 from dsomgnn.data.formats.source import WHOLE, Source, read_source
 from dsomgnn.data.formats.text_tables import TextTable, find_texts
-from dsomgnn.data.tables import read_text
+from dsomgnn.data.formats.triple_files import bare_name
 from dsomgnn.errors import DataError, RecipeError
-
-NUMERIC = "numeric.tsv"
 
 
 @dataclass(frozen=True)
 class Imported:
-    """What was found and written: the source with its final splits, and tables of texts and names (or None)."""
+    """What was found and written: the source with its final splits; tables of texts, names, numbers (or None)."""
 
     source: Source
     text: TextTable | None
     names: TextTable | None
     relation_names: TextTable | None
-    numeric: Path | None
+    numeric: NumericTable | None
 
     @property
     def left_out(self) -> list[Path]:
         """Files of the source folder that hold nothing that was taken over."""
-        taken = [table.path for table in (self.text, self.names, self.relation_names) if table] + [self.numeric]
+        tables = (self.text, self.names, self.relation_names, self.numeric)
+        taken = [table.path for table in tables if table]
         return [path for path in self.source.unread if path not in taken]
 
 
@@ -63,7 +63,7 @@ def import_dataset(
         texts[0] if texts else None,
         next((table for table in texts if table.of_names), None),
         next(iter(find_texts(source.unread, source.relations.ids)), None),
-        next((path for path in source.unread if path.name.removesuffix(".gz") == NUMERIC), None),
+        find_numbers(source.unread, source.entities.ids),
     )
     with _new_folder(dst) as folder:
         _write(folder, found)
@@ -78,13 +78,16 @@ def _with_splits(source: Source, src: Path, split: Sequence[float] | None, seed:
     triples = source.splits[WHOLE]
     if split is None:
         raise RecipeError(
-            f"{src}: {len(triples):,} triples without splits. Name a folder with train, valid and test, or say "
-            "--split 0.8,0.1,0.1 to deal them at random"
+            f"{src}: {len(triples):,} triple{'s' * (len(triples) != 1)} without splits. Name a folder with train, "
+            "valid and test, or say --split 0.8,0.1,0.1 to deal them at random"
         )
     once = without_repeats(triples)
     repeats = len(triples) - len(once)
     notes = (f"{repeats:,} repeated triples are used once: no split may know another's",) if repeats else ()
-    return replace(source, splits=random_split(once, split, seed), notes=source.notes + notes)
+    try:
+        return replace(source, splits=random_split(once, split, seed), notes=source.notes + notes)
+    except DataError as error:
+        raise DataError(f"{src}: {error}") from None
 
 
 @contextmanager
@@ -116,7 +119,7 @@ def _write(folder: Path, found: Imported) -> None:
             folder / "text.tsv", ((i, found.text.texts[i]) for i in source.entities.ids if i in found.text.texts)
         )
     if found.numeric:
-        (folder / NUMERIC).write_text(read_text(found.numeric), encoding="utf-8", newline="\n")
+        _write_rows(folder / NUMERIC, found.numeric.rows)
 
 
 def _write_ids(path: Path, known: IdMap, names: TextTable | None) -> None:
@@ -161,19 +164,28 @@ def _report(found: Imported, dst: Path) -> Iterator[tuple[str, str]]:
         ("", found.relation_names, relations),
     ):
         if table:
-            yield what, _told(table, size)
+            yield what, _told(table.path, len(table.texts), size, table.strangers, table.repeats)
+    if found.numeric:
+        yield "numeric", _told(found.numeric.path, found.numeric.entities, entities, found.numeric.strangers)
     yield from (("note", note) for note in source.notes)
-    arrays = [path.name for path in found.left_out if path.suffix in ARRAY_SUFFIXES]
-    others = [path.name for path in found.left_out if path.suffix not in ARRAY_SUFFIXES]
-    for name in arrays:
-        yield "features", f'{name}: copy it there, and in a recipe: [features.NAME] source = "{name}"'
-    if others:
-        yield "not read", ", ".join(others[:8]) + (f" and {len(others) - 8} more" if len(others) > 8 else "")
+    yield from _left_out(found.left_out)
     counts = ", ".join(f"{split} {len(rows):,}" for split, rows in source.splits.items())
     yield "wrote", f"{dst}: {entities:,} entities, {relations:,} relations; {counts}"
 
 
-def _told(table: TextTable, size: int) -> str:
-    counts = {"rows of others": table.strangers, "repeats": table.repeats}
+def _left_out(paths: Sequence[Path]) -> Iterator[tuple[str, str]]:
+    """Arrays, each with the .txt beside it, which says whose its rows are; and what has no use."""
+    arrays = [path for path in paths if path.suffix in ARRAY_SUFFIXES]
+    beside = {a: p for a in arrays for p in paths if p.with_name(bare_name(p)) == a.with_suffix(".txt")}
+    for path in arrays:
+        what = f"it and {beside[path].name}" if path in beside else "it"
+        yield "features", f'{path.name}: copy {what} there, and in a recipe: [features.NAME] source = "{path.name}"'
+    others = [path.name for path in paths if path not in (*arrays, *beside.values())]
+    if others:
+        yield "not read", ", ".join(others[:8]) + (f" and {len(others) - 8} more" if len(others) > 8 else "")
+
+
+def _told(path: Path, found: int, size: int, strangers: int, repeats: int = 0) -> str:
+    counts = {"rows of others": strangers, "repeats": repeats}
     left = [f"{count:,} {what}" for what, count in counts.items() if count]
-    return f"{table.path.name}: {len(table.texts):,} of {size:,}" + (f"; left out: {', '.join(left)}" if left else "")
+    return f"{path.name}: {found:,} of {size:,}" + (f"; left out: {', '.join(left)}" if left else "")

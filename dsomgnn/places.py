@@ -39,7 +39,7 @@ def dataset_places(name: str, folder: Path) -> list[Path]:
 def at_hand(name: str, folder: Path) -> Path | None:
     """The first place that holds the data set's train.txt (or its .gz), or None."""
     places = dataset_places(name, folder)
-    return next((p for p in places if any((p / f"train.txt{end}").is_file() for end in ("", ".gz"))), None)
+    return next((p for p in places if any((p / f"train.txt{end}").exists() for end in ("", ".gz"))), None)
 
 
 def find_dataset(name: str, folder: Path) -> Path:

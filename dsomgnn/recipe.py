@@ -22,7 +22,7 @@ from dsomgnn.settings import (
     Student,
     TeacherRecipe,
 )  # fmt: skip
-from dsomgnn.toml_lines import line_of, line_table
+from dsomgnn.toml_lines import line_of, line_table, syntax_error
 
 if sys.version_info >= (3, 11):
     import tomllib
@@ -48,7 +48,7 @@ def load_recipe(path: str | Path, changes: tuple[str, ...] | list[str] = ()) -> 
     except (OSError, UnicodeDecodeError) as error:
         raise RecipeError(f"{path}: cannot be read: {reason(error)}") from None
     except tomllib.TOMLDecodeError as error:
-        raise RecipeError(f"{path}: not valid TOML: {error}") from None
+        raise RecipeError(syntax_error(error, path)) from None
     lines = line_table(text)
     origin = {key: f"{path}:{line}" for key, line in lines.items()}
     for change in changes:

@@ -1,9 +1,10 @@
-"""Where a key stands in a TOML file: tomllib does not say."""
+"""Where a key, or a slip, stands in a TOML file: tomllib does not say, or in words."""
 
 from __future__ import annotations
 
 import re
 
+_PLACE = re.compile(r"(.*) \(at line (\d+), (column \d+)\)", re.DOTALL)
 _TABLE = re.compile(r"^\s*\[\[?\s*([^\]]+?)\s*\]\]?\s*(#.*)?$")
 _KEY = re.compile(r"""^\s*([A-Za-z0-9_\-."' ]+?)\s*=""")
 
@@ -30,6 +31,14 @@ def line_of(key: str, origin: dict[str, str]) -> str | None:
             return found
         parts.pop()
     return None
+
+
+def syntax_error(error: ValueError, path: object) -> str:
+    """What the parser says of a file that is not TOML, its line in front where it tells one."""
+    match = _PLACE.fullmatch(str(error))
+    return (
+        f"{path}:{match[2]}: not valid TOML: {match[1]} ({match[3]})" if match else f"{path}: not valid TOML: {error}"
+    )
 
 
 def _plain(name: str) -> str:

@@ -103,6 +103,10 @@ def _write(path: str, text: str):
     return lambda: Path(path).write_text(text)
 
 
+def _folder(path: str):
+    return lambda: (Path(path).unlink(), Path(path).mkdir())
+
+
 ENTITIES = "".join(f"{e}\tname of {e}\n" for e in "abcdef")
 DATA = {
     "no train": (_unlink("tiny/train.txt"), 'data set "tiny" not found'),
@@ -110,6 +114,24 @@ DATA = {
     "two columns": (_edit("tiny/train.txt", "b\tlikes\tc", "b\tlikes c"), "train.txt:3: 2 columns, expected 3"),
     "four columns": (_edit("tiny/test.txt", "c\tlikes\ta", "c\tlikes\ta\t1"), "test.txt:1: 4 columns, expected 3"),
     "blank line": (_edit("tiny/train.txt", "a\tlikes\tc", "\na\tlikes\tc"), "train.txt:2: 1 column, expected 3"),
+    "empty cell": (
+        _edit("tiny/train.txt", "b\tlikes\tc", "b\t\tc"),
+        'train.txt:3: the cell "" is empty; an identifier',
+    ),
+    "blank before a cell": (
+        _edit("tiny/valid.txt", "b\tk", " b\tk"),
+        'valid.txt:2: the cell " b" has blanks around it',
+    ),
+    "empty entity": (_write("tiny/entities.tsv", f"{ENTITIES}\tno one\n"), 'entities.tsv:7: the cell "" is empty'),
+    "header": (
+        _edit("tiny/test.txt", "c\tl", "head\trelation\ttail\nc\tl"),
+        "test.txt:1: a header (head, relation, tail)",
+    ),
+    "header of entities": (
+        _write("tiny/entities.tsv", f"id\tname\n{ENTITIES}"),
+        "entities.tsv:1: a header (id, name): del",
+    ),
+    "folder for a file": (_folder("tiny/train.txt"), "train.txt: a folder, expected a file"),
     "empty split": (_write("tiny/valid.txt", ""), "valid.txt: empty; a split needs at least one triple"),
     "not text": (lambda: Path("tiny/train.txt").write_bytes(b"\xff\xfe\x00"), "train.txt: not UTF-8 text"),
     "unknown entity": (_write("tiny/entities.tsv", ENTITIES.replace("d\t", "dd\t")), 'unknown entity "d"'),
@@ -147,7 +169,7 @@ FEATURES = {
     "all zero": (_array(np.zeros((6, 2))), "every row is zero"),
     "one axis": (_array(np.ones(6)), "expected numbers of shape (rows, columns)"),
     "words": (_array(np.full((6, 2), "x")), "expected numbers of shape (rows, columns)"),
-    "not an array": (_write("tiny/x.npy", "hello"), "cannot be read as a plain .npy array"),
+    "not an array": (_write("tiny/x.npy", "hello"), "x.npy: not a .npy file, though it is named so"),
 }
 
 

@@ -100,6 +100,34 @@ def test_the_command_says_what_it_found_and_what_comes_next(source: Path, tmp_pa
         assert words in told
 
 
+def test_numbers_beside_the_triples_come_along_as_far_as_their_entities_are_known(source: Path, tmp_path: Path, call):
+    rows = [["entity", "attribute", "value"], ["Q1", "size", "3"], ["Q9", "size", "4"], ["Q1", "age", "1e3"]]
+    write(source / "numeric.tsv", rows)
+    reply = call("data", "import", source, tmp_path / "dst")
+    assert lines(tmp_path / "dst/numeric.tsv") == ["Q1\tsize\t3", "Q1\tage\t1e3"]
+    assert "numeric.tsv: 1 of 4; left out: 2 rows of others" in " ".join(reply.out.split())
+
+
+@pytest.mark.parametrize(
+    ("row", "message"),
+    [("Q2\tsize", ":2: 2 columns, expected 3"), ("Q2\tsize\tbig", ':2: "big" is not a finite number')],
+)
+def test_a_bad_row_of_numbers_is_refused_with_its_line(row: str, message: str, source: Path, tmp_path: Path):
+    (source / "numeric.tsv").write_text(f"Q1\tsize\t3\n{row}\n")
+    with pytest.raises(DataError, match=f"numeric.tsv{message}"):
+        import_dataset(source, tmp_path / "dst")
+    assert not (tmp_path / "dst").exists()
+
+
+def test_an_array_is_told_with_the_file_of_its_identifiers(source: Path, tmp_path: Path, call):
+    for name in ("f.npy", "f.txt", "g.npy", "h.txt"):
+        (source / name).touch()
+    told = " ".join(call("data", "import", source, tmp_path / "dst").out.split())
+    assert "f.npy: copy it and f.txt there, and" in told
+    assert "g.npy: copy it there, and" in told
+    assert "not read h.txt wrote" in told
+
+
 def test_options_settle_what_the_content_leaves_open(tmp_path: Path, call):
     write_dataset(tmp_path / "src", {split: [("0", "1", "1"), ("1", "0", "0")] for split in ("train", "valid", "test")})
     reply = call("data", "import", tmp_path / "src", tmp_path / "dst")
@@ -157,8 +185,8 @@ REFUSED = {
     "needless split": (["src", "dst", "--split", "0.8,0.1,0.1"], 2, "has splits of its own (train, valid, test)"),
     "two shares": (["src", "dst", "--split", "0.8,0.2"], 2, "expected three shares above 0 that add up to 1"),
     "no shares": (["src", "dst", "--split", "most"], 2, "expected three shares"),
-    "split missing": (["one.tsv", "dst"], 2, "1 triples without splits"),
-    "too few to split": (["one.tsv", "dst", "--split", "0.8,0.1,0.1"], 3, "1 triples cannot be split so"),
+    "split missing": (["one.tsv", "dst"], 2, "1 triple without splits"),
+    "too few to split": (["one.tsv", "dst", "--split", "0.8,0.1,0.1"], 3, "one.tsv: 1 triple cannot be split so"),
     "no such columns": (["src", "dst", "--columns", "hr"], 2, "--columns hr: expected hrt or htr"),
     "no such cells": (["src", "dst", "--cells", "words"], 2, "--cells words: expected ids or names"),
     "no triples": (["empty", "dst"], 3, "no train, valid and test files among no file"),
@@ -175,6 +203,13 @@ def test_a_refused_import_tells_why_and_leaves_nothing(words, code, message, sou
     assert (reply.code, reply.err.count("error: ")) == (code, 1), reply.err
     assert message in reply.err
     assert {path: path.stat().st_mtime_ns for path in Path().rglob("*")} == before
+
+
+def test_a_seed_below_zero_is_refused(tmp_path: Path, call):
+    (tmp_path / "one.tsv").write_text("a\tr\tb\n")
+    reply = call("data", "import", tmp_path / "one.tsv", tmp_path / "dst", "--split", "0.8,0.1,0.1", "--seed", -1)
+    assert reply.code == 2
+    assert "'--seed': Input should be greater than or equal to 0" in reply.err
 
 
 def test_nothing_half_written_stays_where_writing_fails(source: Path, tmp_path: Path, monkeypatch):

@@ -90,7 +90,8 @@ REFUSED = {
         '[agent]\nreward = "log-probability"\nreward_on = "valid"',
         'r.toml:5: agent.reward_on: "valid" has no states of its own',
     ),
-    "not TOML": ("[student\n", "not valid TOML"),
+    "not TOML": ("[student\n", "r.toml:3: not valid TOML: Expected ']' at the end of a table declaration (column 9)"),
+    "cut TOML": ('[student]\nrank = """a', "r.toml: not valid TOML: Unterminated string"),
 }
 
 

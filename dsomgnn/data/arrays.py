@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.lib.format import MAGIC_PREFIX
 
 from dsomgnn.data.pickles import features_advice, holds_pickle, is_pickle
 from dsomgnn.errors import DataError
@@ -58,6 +59,10 @@ def _plain(path: Path, rows: np.ndarray) -> np.ndarray:
 
 
 def _read_npy(path: Path) -> Found:
+    with path.open("rb") as file:
+        first = file.read(len(MAGIC_PREFIX))
+    if first != MAGIC_PREFIX and not first.startswith(b"\x80"):  # a pickle, which read_array tells
+        raise DataError(f"{path}: not a .npy file, though it is named so; numpy.save writes such files")
     return np.load(path, allow_pickle=False), None
 
 

@@ -21,6 +21,7 @@ from dsomgnn.errors import DataError, DataWarning
 
 FILLED = 0.05  # a vector that more than this share of the entities, and more than FEW, have in common was filled in
 FEW = 10
+OF_FOLDERS = "histogram, efficientnet-lite0, timm:NAME and torchvision:NAME"
 
 
 @dataclass(frozen=True)
@@ -49,6 +50,13 @@ class Feature:
         order = torch.randperm(len(who), generator=torch.Generator().manual_seed(seed + zlib.crc32(self.name.encode())))
         lost = who[order[max(share > 0, round(share * len(who))) :]]
         return Feature(self.name, self.values.index_fill(0, lost, 0), self.present.index_fill(0, lost, False))
+
+
+def source_file(folder: Path, source: str) -> Path:
+    """The file that a feature is made of. Raises DataError, which tells the encoders that read a folder."""
+    if (folder / source).is_dir():
+        raise DataError(f"{folder / source}: a folder, expected a file; folders of pictures are read by {OF_FOLDERS}")
+    return require_file(folder, source)
 
 
 def placed(name: str, rows: np.ndarray, entity: np.ndarray, num_entities: int) -> Feature:
@@ -90,7 +98,7 @@ def array_feature(
     Rows are centred and scaled to length 1. Zero rows, and entities without a row, have none. Warns where many rows are
     one and the same, or there is one column. Raises DataError.
     """
-    path = require_file(folder, source)
+    path = source_file(folder, source)
     array = read_array(path)
     entity = row_entities(array, folder, source, ids, entities)
     rows = array.rows

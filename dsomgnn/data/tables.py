@@ -27,6 +27,8 @@ def find_file(folder: Path, name: str) -> Path | None:
 def require_file(folder: Path, name: str) -> Path:
     """`find_file`, or a DataError that offers the nearest file of the folder."""
     found = find_file(folder, name)
+    if found is None and (folder / name).is_dir():
+        raise DataError(f"{folder / name}: a folder, expected a file")
     if found is None:
         here = [p.name.removesuffix(".gz") for p in folder.iterdir() if p.is_file()] if folder.is_dir() else []
         raise DataError(f"{folder / name}: no such file (nor {name}.gz).{nearest(name, sorted(here))}")

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
+from dsomgnn.data.identifiers import refuse_flawed, refuse_flawed_cells, refuse_headers, refuse_list_header
 from dsomgnn.data.tables import column_positions, find_file, read_columns, read_rows, refuse_repeats, require_file
 from dsomgnn.errors import DataError
 
@@ -117,13 +118,18 @@ def load_dataset(folder: str | Path, repeats: bool = False) -> Dataset:
     """Read a data set folder: train|valid|test.txt, entities.tsv, relations.tsv, plain or .gz.
 
     A repeated train triple is used once; with `repeats` all stay, and row i of each split is line i + 1 of its file.
-    Without entities.tsv or relations.tsv the identifiers of all splits are sorted. Raises DataError.
+    Without entities.tsv or relations.tsv the identifiers of all splits are sorted. Raises DataError, with file:line
+    for a header, and for an identifier that is empty or has blanks around it.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise DataError(f"{folder}: no such folder")
     paths = {name: require_file(folder, f"{name}.txt") for name in SPLITS}
     columns = {name: _triple_columns(path) for name, path in paths.items()}
+    if not all(find_file(folder, name) for name in ("entities.tsv", "relations.tsv")):  # else they know each word
+        refuse_headers({paths[name]: columns[name] for name in SPLITS})
+        for name in SPLITS:
+            refuse_flawed_cells(columns[name], paths[name])
     entities = _vocabulary(folder, "entities.tsv", [c[i] for c in columns.values() for i in (0, 2)])
     relations = _vocabulary(folder, "relations.tsv", [c[1] for c in columns.values()])
     splits = {name: _ids(columns[name], entities, relations, paths[name]) for name in SPLITS}
@@ -147,6 +153,8 @@ def _vocabulary(folder: Path, name: str, columns: list[pa.ChunkedArray]) -> Voca
         return Vocabulary(ids, ids)
     rows = read_rows(path, 1)
     ids = tuple(row[0] for row in rows)
+    refuse_flawed(ids, path)
+    refuse_list_header(rows, columns, path)
     refuse_repeats(ids, path)
     names = tuple(row[1] if len(row) > 1 and row[1] else row[0] for row in rows)
     return Vocabulary(ids, names, _kinds(rows))

@@ -20,6 +20,7 @@ from dsomgnn.predict.finder import Finder
 HEADER = [b"head", b"relation", b"tail"]
 BOM = b"\xef\xbb\xbf"
 ASKED = (b"", b"?")
+TEXT = ("", ".txt", ".tsv", ".tab")
 
 
 def count_lines(path: Path) -> int:
@@ -53,9 +54,10 @@ def _rows(path: Path, entity: Finder, relation: Finder) -> Iterator[tuple[int, i
                 side, given, name = _asked(words)
                 yield number, entity_of(given), relation_of(name) + side * len(relation.words)
             except RecipeError as error:
-                raise DataError(f"{path}:{number}: {error}") from None
+                hint = _other_format(path) if len(words) != 3 else ""
+                raise DataError(f"{path}:{number}: {error}{hint}") from None
             except UnicodeDecodeError:
-                raise DataError(f"{path}:{number}: not UTF-8 text") from None
+                raise DataError(f"{path}:{number}: not UTF-8 text{_other_format(path)}") from None
 
 
 def _asked(words: list[bytes]) -> tuple[int, bytes, bytes]:
@@ -68,6 +70,12 @@ def _asked(words: list[bytes]) -> tuple[int, bytes, bytes]:
     if relation in ASKED:
         raise RecipeError("names no relation; only a head or a tail can be asked for")
     return (0, head, relation) if tail in ASKED else (1, tail, relation)
+
+
+def _other_format(path: Path) -> str:
+    """What to say of a file whose name tells another format."""
+    suffix = Path(path.name.removesuffix(".gz")).suffix
+    return "" if suffix in TEXT else f"; queries are read from tab-separated text alone, not from {suffix}"
 
 
 def _opened(path: Path) -> BinaryIO:

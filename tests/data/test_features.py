@@ -311,6 +311,13 @@ def test_a_bad_array_is_refused_with_the_reason(tmp_path, rows, ids, message):
         load(tmp_path)
 
 
+@pytest.mark.parametrize("content", [b"", b"version https://git-lfs", b"PK\x03\x04"], ids=["empty", "pointer", "zip"])
+def test_what_is_only_named_npy_is_told(tmp_path, content):
+    (tmp_path / "x.npy").write_bytes(content)
+    with pytest.raises(DataError, match=r"x\.npy: not a \.npy file, though it is named so"):
+        load(tmp_path)
+
+
 def test_an_entity_named_twice_by_the_id_file_is_refused(tmp_path):
     np.save(tmp_path / "x.npy", ROWS[:3])
     (tmp_path / "x.txt").write_text("a\nb\na\n")

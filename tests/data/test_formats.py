@@ -253,6 +253,17 @@ BAD = {
     ),
     "quoted cell over lines": (csvs('a,r,"b\nc"\n'), {}, r"\.csv:1: a quoted cell runs over"),
     "open quote": (csvs('a,r,b\na,r,"b\n'), {}, r"\.csv:2: unexpected end of data"),
+    "JSON lines": (
+        PLAIN,
+        {"train.txt": '{"head": "a", "relation": "likes", "tail": "b"}\n'},
+        r"train\.txt: JSON; triples",
+    ),
+    "JSON over lines": (PLAIN, {"train.txt": '\n[\n  ["a", "likes", "b"]\n]\n'}, r"train\.txt: JSON; triples are read"),
+    "one name but for blanks": (
+        WORDS,
+        {"entities.dict": "0\ta\n1\ta \n2\tc\n"},
+        r'entities\.dict:2: "a" stands a second',
+    ),
     "tab in a cell": (csvs('a,r,b\na,r,"b\tc"\n'), {}, r'\.csv:2: the cell "b\tc" holds a tab'),
 }
 
@@ -270,6 +281,22 @@ def test_the_same_files_unspoilt_are_read(files: dict, tmp_path: Path):
     for name, content in files.items():
         (tmp_path / name).write_text(content)
     assert [len(rows) for rows in read_source(tmp_path).splits.values()] == [2, 1, 1]
+
+
+@pytest.mark.parametrize("end", ["csv", "txt"])
+def test_blanks_around_cells_make_no_other_identifier(end: str, tmp_path: Path):
+    mark = "," if end == "csv" else "\t"
+    for split in SPLITS:
+        rows = [("a 0", ' "r"' if end == "csv" else " r", " b"), ("b ", " r ", " a 0")]
+        write(tmp_path / f"{split}.{end}", rows, mark)
+    source = read_source(tmp_path, "hrt")
+    assert (source.entities.ids, source.relations.ids) == (("a 0", "b"), ("r",))
+    assert source.splits["test"].tolist() == [[0, 0, 1], [1, 0, 0]]
+
+
+def test_a_bracket_begins_no_json_where_tabs_part_the_cells(tmp_path: Path):
+    write(tmp_path / "graph.tsv", [('["a"]', "r", "{"), ("{", "r", '["a"]')])
+    assert read_source(tmp_path / "graph.tsv").entities.ids == ('["a"]', "{")
 
 
 PARQUET = {

@@ -38,6 +38,35 @@ def test_an_identifier_given_twice_is_refused_with_both_lines(tiny):
         load_dataset(tiny)
 
 
+HEADER = "head\trelation\ttail"
+
+
+@pytest.mark.parametrize("below", [f"{HEADER}\n", "a\trelation\tb\n", "tail\tlikes\ta\n"])
+def test_a_first_row_whose_words_stand_in_others_too_is_a_triple(tiny, below):
+    (tiny / "train.txt").write_text(f"{HEADER}\n{(tiny / 'train.txt').read_text()}")
+    with pytest.raises(DataError, match=r"train\.txt:1: a header \(head, relation, tail\): delete this line"):
+        load_dataset(tiny)
+    with (tiny / "valid.txt").open("a") as file:
+        file.write(below)
+    assert {"head", "tail"} <= set(load_dataset(tiny).entities.ids)
+
+
+@pytest.mark.parametrize("first", ["id\tname", "Entity", "entity\tlabel\ttype"])
+def test_a_header_of_entities_is_refused_unless_it_is_an_entity_of_some_triple(tiny, first):
+    (tiny / "entities.tsv").write_text("\n".join([first, *"abcdef", ""]))
+    with pytest.raises(DataError, match=r"entities\.tsv:1: a header"):
+        load_dataset(tiny)
+    with (tiny / "valid.txt").open("a") as file:
+        file.write(f"a\tlikes\t{first.partition(chr(9))[0]}\n")
+    assert load_dataset(tiny).num_entities == 7
+
+
+@pytest.mark.parametrize("first", ["id\tid", "id\tName of it", "name\tlabel"])
+def test_an_entity_in_no_triple_that_is_called_like_a_column_is_kept(tiny, first):
+    (tiny / "entities.tsv").write_text("\n".join([first, *"abcdef", ""]))
+    assert load_dataset(tiny).num_entities == 7
+
+
 @pytest.mark.parametrize("split", ["train", "valid", "test"])
 def test_an_empty_split_is_refused(tiny, split):
     (tiny / f"{split}.txt").write_text("\n")

@@ -116,6 +116,18 @@ def test_a_bad_line_is_named_and_an_old_answer_stays(trained: Path, tmp_path: Pa
     assert sorted(p.name for p in tmp_path.iterdir()) == ["a.tsv", "q.tsv"]
 
 
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("q.csv", b"a,likes,?\n"), ("q.jsonl.gz", gzip.compress(b'{"head": "a"}\n')), ("q.parquet", b"a\tlikes\xff\t?\n")],
+)
+def test_a_file_of_another_format_is_told_what_is_read(trained: Path, tmp_path: Path, name: str, content: bytes):
+    (tmp_path / name).write_bytes(content)
+    with pytest.raises(
+        DataError, match=rf"queries are read from tab-separated text alone, not from \.{name.split('.')[1]}"
+    ):
+        file.predict_file(dsomgnn.load(trained), tmp_path / name, tmp_path / "a.tsv")
+
+
 def test_what_cannot_be_read_or_written_is_told(trained: Path, tmp_path: Path):
     model = dsomgnn.load(trained)
     with pytest.raises(DataError, match=r"nope\.tsv: cannot be read"):

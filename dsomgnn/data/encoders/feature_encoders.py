@@ -11,8 +11,8 @@ from pathlib import Path
 import numpy as np
 
 from dsomgnn.data.encoders.cache import Cache
-from dsomgnn.data.features import Feature, placed, unit_rows
-from dsomgnn.data.tables import positions, read_rows, require_file
+from dsomgnn.data.features import Feature, placed, source_file, unit_rows
+from dsomgnn.data.tables import positions, read_rows
 from dsomgnn.data.triples import Vocabulary
 from dsomgnn.errors import DataError, DataWarning
 
@@ -62,7 +62,7 @@ def _word_vectors(texts: Sequence[str], dim: int, seed: int) -> np.ndarray:
 
 def read_texts(folder: Path, source: str, entities: Vocabulary) -> tuple[np.ndarray, list[str]]:
     """Entity (n,) and text of every row that is not blank. Raises DataError."""
-    path = require_file(folder, source)
+    path = source_file(folder, source)
     rows = read_rows(path, 2, 2)
     entity = positions([row[0] for row in rows], entities.index, path, "entity", once=True)
     filled = [i for i, row in enumerate(rows) if row[1].strip()]
@@ -74,7 +74,7 @@ def numeric_feature(name: str, folder: Path, source: str, entities: Vocabulary) 
 
     An attribute given more than once for an entity is averaged; one that spans magnitudes is read on a log scale.
     """
-    path = require_file(folder, source)
+    path = source_file(folder, source)
     rows = read_rows(path, 3, 3)
     if not rows:
         raise DataError(f"{path}: holds no attribute")

@@ -121,7 +121,7 @@ def _ordered(pairs: Pairs, path: Path, first: int) -> IdMap:
                 f"{path}:{line}: id {number} is out of range: {len(pairs)} rows have ids 0 to {len(pairs) - 1}"
             )
         ordered[int(number)] = word
-    refuse_repeats([word.partition("\t")[0] for word, _ in pairs], path, first)
+    refuse_repeats([word.partition("\t")[0].strip() for word, _ in pairs], path, first)
     return _labelled(ordered, path)
 
 
@@ -134,6 +134,6 @@ def _listed(lines: list[str], path: Path, first: int) -> IdMap:
 
 
 def _labelled(rows: list[str], path: Path) -> IdMap:
-    """Identifier and, behind a tab, its label."""
+    """Identifier, without blanks around it, and, behind a tab, its label."""
     cells = [row.partition("\t")[::2] for row in rows]
-    return IdMap(path, tuple(word for word, _ in cells), tuple(label or word for word, label in cells))
+    return IdMap(path, tuple(word.strip() for word, _ in cells), tuple(label or word.strip() for word, label in cells))

@@ -25,8 +25,8 @@ def random_split(triples: np.ndarray, shares: Sequence[float], seed: int) -> dic
     valid, test = (round(share * len(triples)) for share in shares[1:])
     if not (valid and test) or valid + test > len(free):
         raise DataError(
-            f"{len(triples)} triples cannot be split so: valid would hold {valid} and test {test}, and "
-            f"{len(free)} can leave train with every entity and relation keeping a triple there"
+            f"{len(triples):,} triple{'s' * (len(triples) != 1)} cannot be split so: valid would hold {valid} and "
+            f"test {test}, and {len(free)} can leave train with every entity and relation keeping a triple there"
         )
     dealt = {"valid": np.sort(free[:valid]), "test": np.sort(free[valid : valid + test])}
     train = np.setdiff1d(np.arange(len(triples)), np.concatenate(list(dealt.values())))

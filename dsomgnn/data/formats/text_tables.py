@@ -47,7 +47,7 @@ def _read(path: Path, known: set[str]) -> TextTable:
     strangers = repeats = 0
     for line in read_lines(path):
         word, _, text = line.partition("\t")
-        text = text.replace("\t", " ").strip()
+        word, text = word.strip(), text.replace("\t", " ").strip()
         if word not in known or not text:
             strangers += 1
         elif word in texts:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dsomgnn.data.tables import read_text
@@ -18,7 +19,8 @@ ROLES = {
     "relation": {"relation", "predicate", "property", "r", "p", "relation_id", "predicate_id", "rel", "pred"},
     "tail": {"tail", "object", "target", "to", "t", "o", "tail_id", "object_id", "target_id", "rhs", "obj"},
 }
-FORBIDDEN = {"": "is empty", "\t": "holds a tab", "\n": "holds a line end", "\r": "holds a line end"}
+FORBIDDEN = {"\t": "holds a tab", "\n": "holds a line end", "\r": "holds a line end"}
+JSON = re.compile(r'\s*[\[{]\s*($|["\[{\d])')  # as its first line begins
 
 
 @dataclass(frozen=True)
@@ -64,11 +66,13 @@ def skip_count(lines: list[str], path: Path, what: str) -> int:
 def read_triples(path: Path) -> TripleFile:
     """Triples as text (separated by tabs, spaces or commas; with or without header or count line) or as Parquet.
 
-    Raises DataError with file:line for a ragged row, an empty cell, or a wrong count line.
+    Blanks around a cell are left out. Raises DataError with file:line for a ragged row, an empty cell, a wrong count
+    line, or JSON.
     """
     if path.suffix == ".parquet":
         return _sound(_from_parquet(path))
     lines = read_lines(path)
+    _refuse_json(lines, path)
     counted = skip_count(lines, path, "triples")
     rows = _cells(lines[counted:], path, counted + 1)
     places = _header(rows)
@@ -82,6 +86,15 @@ def read_triples(path: Path) -> TripleFile:
         raise DataError(f"{path}: no triple below the header")
     head, relation, tail = (columns[place] for place in places)
     return _sound(TripleFile(path, (head, relation, tail), counted + 2, named=True))
+
+
+def _refuse_json(lines: list[str], path: Path) -> None:
+    first = next((line for line in lines if line.strip()), "")
+    if JSON.match(first) and "\t" not in first:
+        raise DataError(
+            f"{path}: JSON; triples are read from text, head, relation and tail a line, separated by tabs, spaces or "
+            "commas, and from .parquet"
+        )
 
 
 def _cells(lines: list[str], path: Path, first: int) -> Rows:
@@ -99,7 +112,7 @@ def _by_commas(line: str) -> bool:
 
 
 def _csv_rows(lines: list[str], path: Path, first: int) -> Rows:
-    reader, rows = csv.reader([line + "\n" for line in lines], strict=True), []
+    reader, rows = csv.reader([line + "\n" for line in lines], strict=True, skipinitialspace=True), []
     try:
         for row in reader:
             rows.append(row)
@@ -112,13 +125,16 @@ def _csv_rows(lines: list[str], path: Path, first: int) -> Rows:
 
 def _header(rows: Rows) -> list[int] | None:
     """Where head, relation and tail stand, or None where the first row is a triple like any other."""
-    words = [cell.strip().strip('"').lower() for cell in rows[0]]
+    places = role_places(rows[0])
+    again = places and any(len(row) > i and row[i] == rows[0][i] for row in rows[1:] for i in places)
+    return None if again else places
+
+
+def role_places(row: Sequence[str]) -> list[int] | None:
+    """Where a header's row names head, relation and tail, or None where it names not each of them once."""
+    words = [cell.strip().strip('"').lower() for cell in row]
     places = [[i for i, word in enumerate(words) if word in names] for names in ROLES.values()]
-    if any(len(found) != 1 for found in places):
-        return None
-    flat = [found[0] for found in places]
-    again = any(len(row) > i and row[i] == rows[0][i] for row in rows[1:] for i in flat)
-    return None if again else flat
+    return [found[0] for found in places] if all(len(found) == 1 for found in places) else None
 
 
 def _same_width(rows: Rows, wanted: int, lines: list[str], path: Path, first: int) -> None:
@@ -161,11 +177,21 @@ def _parquet_words(column, name: str, path: Path) -> list[str]:
 
 
 def _sound(file: TripleFile) -> TripleFile:
-    """The file, where every cell can be an identifier of a tab-separated table."""
-    for column in file.columns:
+    """The file without blanks around its cells, where each can be an identifier of a tab-separated table."""
+    columns = [[word.strip() for word in column] for column in file.columns]
+    for column in columns:
         for word in set(column):
-            flaw = next((why for sign, why in FORBIDDEN.items() if (sign in word if sign else not word)), None)
-            if flaw:
+            if why := flaw(word):
                 line = file.first + column.index(word)
-                raise DataError(f'{file.path}:{line}: the cell "{word[:40]}" {flaw}; an identifier cannot')
-    return file
+                raise DataError(f'{file.path}:{line}: the cell "{word[:40]}" {why}; an identifier cannot')
+    head, relation, tail = columns
+    return replace(file, columns=(head, relation, tail))
+
+
+def flaw(word: str) -> str | None:
+    """Why a word cannot be an identifier of a tab-separated table, or None where it can."""
+    if not word:
+        return "is empty"
+    if word != word.strip():
+        return "has blanks around it"
+    return next((why for sign, why in FORBIDDEN.items() if sign in word), None)

@@ -10,6 +10,7 @@ import torch
 
 from dsomgnn.data.encoders import feature_encoders
 from dsomgnn.data.encoders.feature_encoders import numeric_feature, text_feature
+from dsomgnn.data.features import array_feature
 from dsomgnn.data.triples import Vocabulary
 from dsomgnn.errors import DataError, DataWarning
 
@@ -77,6 +78,20 @@ def test_texts_without_a_word_that_another_has_are_told_and_count_as_missing(tmp
 def test_texts_without_any_word_are_refused(tmp_path):
     with pytest.raises(DataError, match=r"text\.tsv: no words to tell entities apart"):
         texts(tmp_path, "a\t?\nc\t!\n")
+
+
+READERS = {
+    "words": lambda folder: text_feature("x", folder, "pics", 2, ENTITIES, 0),
+    "numbers": lambda folder: numeric_feature("x", folder, "pics", ENTITIES),
+    "array": lambda folder: array_feature("x", folder, "pics", None, None, ENTITIES, 0),
+}
+
+
+@pytest.mark.parametrize("read", READERS.values(), ids=READERS)
+def test_a_folder_of_pictures_is_told_with_the_encoders_that_read_one(tmp_path, read):
+    (tmp_path / "pics").mkdir()
+    with pytest.raises(DataError, match=r"pics: a folder, expected a file; .* by histogram, efficientnet-lite0, timm"):
+        read(tmp_path)
 
 
 def test_a_text_of_an_unknown_entity_is_refused_with_its_line(tmp_path):
