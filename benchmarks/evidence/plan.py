@@ -15,6 +15,7 @@ from dsomgnn.settings import Recipe
 HERE = Path(__file__).parent.parent
 BASELINE, ALL, AGENT = "baseline", "all teachers", "agent"
 MAIN = (BASELINE, ALL, AGENT)
+UNSPLIT = ("plain KL", "target split (DKD)", "random neighbours", "no neighbour part")
 Side = tuple[str, int]  # variant, rank
 KEPT = (0.8, 0.6, 0.4, 0.2)
 SINCE = {"alone": 0}  # settings of [distill] that came when lines were on record, and what leaves all as it was
@@ -131,7 +132,8 @@ def trials(suite: Suite, names: Sequence[str], ranks: Sequence[int], seeds: int)
 
 def pairs(suite: Suite, names: Sequence[str], ranks: Sequence[int]) -> Iterator[tuple[Side, Side]]:
     """What is compared with what, as (variant, rank): all with the baseline of their rank, and what else is claimed: a
-    small taught student with a baseline of four times its rank, or else of the headline's."""
+    small taught student with a baseline of four times its rank, or else of the headline's; and the split by
+    neighbourhood with what stands in its place."""
     for rank in ranks:
         yield from (((BASELINE, rank), (name, rank)) for name in names if name != BASELINE)
         wide = 4 * rank if 4 * rank in ranks else suite.rank
@@ -139,3 +141,4 @@ def pairs(suite: Suite, names: Sequence[str], ranks: Sequence[int]) -> Iterator[
             yield (BASELINE, wide), (suite.headline, rank)
         if AGENT in names:
             yield (ALL, rank), (AGENT, rank)
+        yield from (((name, rank), (ALL, rank)) for name in names if name in UNSPLIT)
