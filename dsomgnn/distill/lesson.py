@@ -63,8 +63,9 @@ class Lesson:
         triples are left out: a triple drawn at random is likely one of a query with many, all of which would be in the
         pool."""
         batch, row = queries.around(position)
-        drawn = torch.isin(batch.position, position)
-        return (batch.keep(drawn) if self.distiller.candidates else batch), row
+        if self.distiller.candidates:
+            batch = batch.keep(torch.isin(batch.position, position))
+        return batch, row
 
     @torch.no_grad()
     def held_out_effect(self, view: View) -> Tensor:
