@@ -29,7 +29,7 @@ import torch
 from speed.machine import machine
 
 from dsomgnn.batches import TrainingQueries
-from dsomgnn.build import Job, build, make_distiller, make_feature, make_student, make_teacher
+from dsomgnn.build import Job, build, make_distiller, make_student, make_teacher
 from dsomgnn.choices import Tally
 from dsomgnn.data.mkg import MKG
 from dsomgnn.data.triples import load_dataset
@@ -37,6 +37,7 @@ from dsomgnn.distill.distiller import TAUGHT
 from dsomgnn.distill.teachers import freeze
 from dsomgnn.epochs import MEASURE_EVERY, optimisers_of
 from dsomgnn.errors import DsomError
+from dsomgnn.modality import make_feature
 from dsomgnn.neighbourhood import Neighbours
 from dsomgnn.output import write_file
 from dsomgnn.recipe import load_recipe

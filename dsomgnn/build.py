@@ -10,11 +10,7 @@ import torch
 from torch import Tensor
 
 from dsomgnn.batches import TrainingQueries
-from dsomgnn.counter import Counter
 from dsomgnn.data.answers import Answers
-from dsomgnn.data.encoders.encoded import CPU, histogram_feature, item_encoder, model_feature
-from dsomgnn.data.encoders.feature_encoders import numeric_feature, text_feature
-from dsomgnn.data.features import Feature, array_feature
 from dsomgnn.data.mkg import MKG
 from dsomgnn.data.triples import Dataset, hold_out, load_dataset
 from dsomgnn.device import pick_device, prepare_torch
@@ -25,6 +21,7 @@ from dsomgnn.distill.policy import Policy
 from dsomgnn.distill.state import StateBuilder, cache_teachers
 from dsomgnn.distill.teachers import FrozenTeacher
 from dsomgnn.errors import DataError
+from dsomgnn.modality import make_feature
 from dsomgnn.models.fusion import FUSIONS
 from dsomgnn.models.model import Model
 from dsomgnn.models.score import SCORES
@@ -33,9 +30,8 @@ from dsomgnn.places import find_dataset
 from dsomgnn.processor import number_format
 from dsomgnn.registry import make_encoder, plugin_file
 from dsomgnn.sampling import BlockSampler, seed_all
-from dsomgnn.settings import Distill, FeatureRecipe, Recipe, Training
+from dsomgnn.settings import Distill, Recipe, Training
 
-TEXT_DIM = 128
 RANKED_ON_GPU = 2**30  # bytes
 TARGETS = 2**10  # of a query at a time, over sampled candidates: all of them are in its pool
 
@@ -119,24 +115,6 @@ def build(
     features = {n: make_feature(n, f, dataset, recipe.seed, device) for n, f in recipe.features.items() if n in wanted}
     mkg = MKG(dataset, features)
     return Job(recipe, folder, dataset, mkg, _without_reserve(recipe, mkg), device)
-
-
-def make_feature(name: str, recipe: FeatureRecipe, dataset: Dataset, seed: int, device: torch.device = CPU) -> Feature:
-    folder, entities = dataset.folder, dataset.entities
-    if recipe.encoder == "tfidf-svd":
-        with Counter(f"{name}: words of texts"):
-            feature = text_feature(name, folder, recipe.source, recipe.dim or TEXT_DIM, entities, seed)
-    elif recipe.encoder == "numeric":
-        feature = numeric_feature(name, folder, recipe.source, entities)
-    elif recipe.encoder == "histogram":
-        feature = histogram_feature(name, folder, recipe.source, entities)
-    elif recipe.encoder == "array":
-        feature = array_feature(name, folder, recipe.source, recipe.ids, recipe.dim, entities, seed)
-    else:
-        encoder = item_encoder(recipe.encoder, device)
-        with Counter(f"{name}: {encoder.reads}") as count:
-            feature = model_feature(name, folder, recipe.source, recipe.dim, entities, seed, encoder, count)
-    return feature.kept(recipe.keep, seed)
 
 
 def _reserved_rows(recipe: Recipe, n: int) -> Tensor:

@@ -8,10 +8,11 @@ import torch
 from PIL import Image
 
 from dsomgnn import encoding
-from dsomgnn.build import build, make_feature
+from dsomgnn.build import build
 from dsomgnn.data.encoders import encoded, item_encoder
 from dsomgnn.data.encoders.item_encoder import ItemEncoder, Network
 from dsomgnn.data.triples import load_dataset
+from dsomgnn.modality import make_feature
 from dsomgnn.recipe import load_recipe
 from dsomgnn.settings import FeatureRecipe
 

@@ -17,7 +17,7 @@ from dsomgnn import errors
 FLOORS = [
     "errors _dgl processor",
     "counter output page places toml_lines allowed asked settings recipe registry data",
-    "unread unwaited layer threads device pool sampling neighbourhood batches",
+    "modality unread unwaited layer threads device pool sampling neighbourhood batches",
     "models",
     "distill rank",
     "sealed run build optimise progress choices phase contract taken record trackers",

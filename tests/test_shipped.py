@@ -12,10 +12,10 @@ import pytest
 import torch
 from conftest import ROOT
 
-from dsomgnn.build import make_feature
 from dsomgnn.contract import check_encoder
 from dsomgnn.data.encoders.feature_encoders import read_texts
 from dsomgnn.data.triples import load_dataset
+from dsomgnn.modality import make_feature
 from dsomgnn.places import dataset_places
 from dsomgnn.recipe import load_recipe
 from dsomgnn.settings import FeatureRecipe
