@@ -64,7 +64,7 @@ def import_(
 ) -> None:
     """Turn triples in nearly any layout into a data set folder.
 
-    OpenKE, kbc, LibKGE, PyKEEN, CSV, TSV, Parquet and more, seen from their content.
+    OpenKE, kbc, LibKGE, PyKEEN, CSV, TSV, Parquet, RDF and more, seen from their content.
     """
     for option, word, known in (("--columns", columns, ("hrt", "htr")), ("--cells", cells, ("ids", "names"))):
         if word not in (None, *known):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -12,31 +12,24 @@ from pathlib import Path
 import numpy as np
 
 from dsomgnn.data.arrays import ARRAY_SUFFIXES
+from dsomgnn.data.formats.beside import Beside, find_beside
 from dsomgnn.data.formats.id_maps import IdMap
-from dsomgnn.data.formats.numeric_tables import NUMERIC, NumericTable, find_numbers
+from dsomgnn.data.formats.numeric_tables import NUMERIC
 from dsomgnn.data.formats.random_split import random_split, without_repeats
+from dsomgnn.data.formats.rdf import is_rdf
+from dsomgnn.data.formats.rdf_literals import local_name
 from dsomgnn.data.formats.source import WHOLE, Source, read_source
-from dsomgnn.data.formats.text_tables import TextTable, find_texts
+from dsomgnn.data.formats.text_tables import TextTable
 from dsomgnn.data.formats.triple_files import bare_name
 from dsomgnn.errors import DataError, RecipeError
 
 
 @dataclass(frozen=True)
 class Imported:
-    """What was found and written: the source with its final splits; tables of texts, names, numbers (or None)."""
+    """What was found and written: the source with its final splits, and what stands beside its triples."""
 
     source: Source
-    text: TextTable | None
-    names: TextTable | None
-    relation_names: TextTable | None
-    numeric: NumericTable | None
-
-    @property
-    def left_out(self) -> list[Path]:
-        """Files of the source folder that hold nothing that was taken over."""
-        tables = (self.text, self.names, self.relation_names, self.numeric)
-        taken = [table.path for table in tables if table]
-        return [path for path in self.source.unread if path not in taken]
+    beside: Beside
 
 
 def import_dataset(
@@ -57,14 +50,7 @@ def import_dataset(
     if dst.exists() and (not dst.is_dir() or any(dst.iterdir())):
         raise RecipeError(f"{dst}: exists already; name a new or an empty folder")
     source = _with_splits(read_source(src, columns, cells), src, split, seed)
-    texts = find_texts(source.unread, source.entities.ids)
-    found = Imported(
-        source,
-        texts[0] if texts else None,
-        next((table for table in texts if table.of_names), None),
-        next(iter(find_texts(source.unread, source.relations.ids)), None),
-        find_numbers(source.unread, source.entities.ids),
-    )
+    found = Imported(source, find_beside(source, src))
     with _new_folder(dst) as folder:
         _write(folder, found)
     return found
@@ -106,25 +92,27 @@ def _new_folder(dst: Path) -> Iterator[Path]:
 
 
 def _write(folder: Path, found: Imported) -> None:
-    source = found.source
-    _write_ids(folder / "entities.tsv", source.entities, found.names)
-    _write_ids(folder / "relations.tsv", source.relations, found.relation_names)
+    source, beside = found.source, found.beside
+    short = local_name if any(map(is_rdf, source.files.values())) else str
+    _write_ids(folder / "entities.tsv", source.entities, beside.names, short)
+    _write_ids(folder / "relations.tsv", source.relations, beside.relation_names, short)
     entities, relations = (np.array(known.ids, dtype=object) for known in (source.entities, source.relations))
     for split, triples in source.splits.items():
         head, relation, tail = triples.T
         rows = zip(entities[head], relations[relation], entities[tail], strict=True)
         _write_rows(folder / f"{split}.txt", rows)
-    if found.text:
-        _write_rows(
-            folder / "text.tsv", ((i, found.text.texts[i]) for i in source.entities.ids if i in found.text.texts)
-        )
-    if found.numeric:
-        _write_rows(folder / NUMERIC, found.numeric.rows)
+    if beside.text:
+        texts = beside.text.texts
+        _write_rows(folder / "text.tsv", ((i, texts[i]) for i in source.entities.ids if i in texts))
+    if beside.numeric:
+        _write_rows(folder / NUMERIC, beside.numeric.rows)
 
 
-def _write_ids(path: Path, known: IdMap, names: TextTable | None) -> None:
-    better = names.texts if names and known.labels == known.ids else {}
-    _write_rows(path, ((i, better.get(i, label)) for i, label in zip(known.ids, known.labels, strict=True)))
+def _write_ids(path: Path, known: IdMap, names: TextTable | None, short: Callable[[str], str]) -> None:
+    """Identifiers with their labels: the map's own, or names that were found, or else what is `short` for them."""
+    better = names.texts if names else {}
+    labels = (better.get(i) or short(i) for i in known.ids) if known.labels == known.ids else known.labels
+    _write_rows(path, zip(known.ids, labels, strict=True))
 
 
 def _write_rows(path: Path, rows: Iterable[Sequence[str]]) -> None:
@@ -154,21 +142,21 @@ def parse_shares(words: str | None) -> list[float] | None:
 
 
 def _report(found: Imported, dst: Path) -> Iterator[tuple[str, str]]:
-    source = found.source
+    source, beside = found.source, found.beside
     yield "found", source.layout
     yield "", ", ".join(path.name for path in source.files.values())
     entities, relations = len(source.entities.ids), len(source.relations.ids)
     for what, table, size in (
-        ("text", found.text, entities),
-        ("names", found.names, entities),
-        ("", found.relation_names, relations),
+        ("text", beside.text, entities),
+        ("names", beside.names, entities),
+        ("", beside.relation_names, relations),
     ):
         if table:
             yield what, _told(table.path, len(table.texts), size, table.strangers, table.repeats)
-    if found.numeric:
-        yield "numeric", _told(found.numeric.path, found.numeric.entities, entities, found.numeric.strangers)
-    yield from (("note", note) for note in source.notes)
-    yield from _left_out(found.left_out)
+    if beside.numeric:
+        yield "numeric", _told(beside.numeric.path, beside.numeric.entities, entities, beside.numeric.strangers)
+    yield from (("note", note) for note in (*source.notes, *beside.notes))
+    yield from _left_out(beside.left_out)
     counts = ", ".join(f"{split} {len(rows):,}" for split, rows in source.splits.items())
     yield "wrote", f"{dst}: {entities:,} entities, {relations:,} relations; {counts}"
 

@@ -77,8 +77,8 @@ def test_texts_and_names_beside_the_triples_come_along(source: Path, tmp_path: P
     assert lines(tmp_path / "dst/text.tsv") == ["Q2\tshort", "Q1\ta long text in two cells"]
     assert lines(tmp_path / "dst/entities.tsv") == ["Q2\tQ2", "Q1\tNew York", "Q3\tRome", "Q0\tQ0"]
     assert lines(tmp_path / "dst/relations.tsv") == ["near\tnear", "is in\tlies in"]
-    assert (found.text.strangers, found.text.repeats) == (1, 1)
-    assert [path.name for path in found.left_out] == ["descriptions.txt"]
+    assert (found.beside.text.strangers, found.beside.text.repeats) == (1, 1)
+    assert [path.name for path in found.beside.left_out] == ["descriptions.txt"]
 
 
 def test_the_command_says_what_it_found_and_what_comes_next(source: Path, tmp_path: Path, call):

@@ -1,7 +1,7 @@
 """Data sets in the layouts of other toolkits, told apart by what the files hold.
 
 OpenKE (train2id.txt), kbc, MyGO, LibKGE (ids), ConvE, villmow, RotatE, DKRL (names), IMF, MoMoK (a full stop behind
-each triple), PyKEEN (a folder per split), CSV, TSV and Parquet with a header.
+each triple), PyKEEN (a folder per split), CSV, TSV and Parquet with a header, RDF.
 """
 
 from __future__ import annotations
@@ -64,7 +64,8 @@ def read_source(src: Path, columns: str | None = None, cells: str | None = None)
     read = [*paths.values(), entity.known.path, link.known.path]
     unread = tuple(path for path in others if path not in read)
     layout = f"entities: {_written(entity)}; relations: {_written(link)}; columns: {_columns(order)}"
-    return Source(entity.known, link.known, splits, paths, unread, layout, _notes(entity, link))
+    notes = (*_notes(entity, link), *(file.note for file in files.values() if file.note))
+    return Source(entity.known, link.known, splits, paths, unread, layout, notes)
 
 
 def _order(

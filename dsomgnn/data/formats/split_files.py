@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from dsomgnn.data.formats import rdf
 from dsomgnn.data.formats.triple_files import bare_name
 from dsomgnn.data.pickles import is_pickle, triples_advice
 from dsomgnn.errors import DataError
@@ -18,7 +19,7 @@ SPLIT_OF = {word: split for split, words in WORDS.items() for word in words}
 SPLIT_FILE = re.compile(
     rf"(?P<before>.*[-_.])?(?P<word>{'|'.join(SPLIT_OF)})(?P<after>2id|_triples)?(?P<end>\.[a-z]+)?", re.IGNORECASE
 )
-ENDINGS = ("", ".txt", ".tsv", ".csv", ".del", ".parquet")
+ENDINGS = ("", ".txt", ".tsv", ".csv", ".del", ".parquet", *rdf.ENDINGS)
 ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar", ".bz2", ".xz")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from dsomgnn.data.formats.rdf import is_rdf, read_facts
 from dsomgnn.data.tables import read_text
 from dsomgnn.errors import DataError
 
@@ -27,7 +28,8 @@ JSON = re.compile(r'\s*[\[{]\s*($|["\[{\d])')  # as its first line begins
 class TripleFile:
     """Three columns of n words; head, relation and tail where a header `named` them, else in the file's order.
 
-    `first` is the line of the first triple (in Parquet: its row); `counted` tells of a count line above it.
+    `first` is the line of the first triple (in Parquet and RDF: its number); `counted` tells of a count line above it,
+    `note` what a person should know of what was read.
     """
 
     path: Path
@@ -35,6 +37,7 @@ class TripleFile:
     first: int = 1
     named: bool = False
     counted: bool = False
+    note: str = ""
 
     def __len__(self) -> int:
         return len(self.columns[0])
@@ -64,13 +67,15 @@ def skip_count(lines: list[str], path: Path, what: str) -> int:
 
 
 def read_triples(path: Path) -> TripleFile:
-    """Triples as text (separated by tabs, spaces or commas; with or without header or count line) or as Parquet.
+    """Triples as text (separated by tabs, spaces or commas; with or without header or count line), Parquet or RDF.
 
     Blanks around a cell are left out. Raises DataError with file:line for a ragged row, an empty cell, a wrong count
     line, or JSON.
     """
     if path.suffix == ".parquet":
         return _sound(_from_parquet(path))
+    if is_rdf(path):
+        return _from_rdf(path)
     lines = read_lines(path)
     _refuse_json(lines, path)
     counted = skip_count(lines, path, "triples")
@@ -102,7 +107,7 @@ def _cells(lines: list[str], path: Path, first: int) -> Rows:
         return _csv_rows(lines, path, first)
     tabs = lines[0].count("\t") >= 2
     rows = [line.split("\t") if tabs else [c for c in line.replace("\t", " ").split(" ") if c] for line in lines]
-    if all(len(row) == 4 and row[3] == "." for row in rows):  # as N-Triples end
+    if all(len(row) == 4 and row[3] == "." for row in rows):  # a full stop
         rows = [row[:3] for row in rows]
     return rows
 
@@ -143,6 +148,12 @@ def _same_width(rows: Rows, wanted: int, lines: list[str], path: Path, first: in
     i = next(i for i, row in enumerate(rows) if len(row) != wanted)
     columns = f"{len(rows[i])} column{'s' * (len(rows[i]) != 1)}"
     raise DataError(f'{path}:{first + i}: {columns}, expected {wanted}: "{lines[first - 1 + i][:80]}"')
+
+
+def _from_rdf(path: Path) -> TripleFile:
+    columns, nameless = read_facts(path)
+    note = f"{path.name}: statements left out, as a node has no IRI: {nameless:,}" if nameless else ""
+    return TripleFile(path, columns, named=True, note=note)
 
 
 def _from_parquet(path: Path) -> TripleFile:
