@@ -151,8 +151,11 @@ class TrainingQueries:
 
     def batches(self, size: int, steps: int = 0) -> Iterator[Batch]:
         """One epoch in random order (torch's global generator), `size` queries at a time; at most `steps` batches,
-        where that is not 0."""
-        for index in torch.randperm(len(self)).split(size)[: steps or None]:
+        where that is not 0. One query that is left over joins the last batch: of one alone there is no variance."""
+        parts = list(torch.randperm(len(self)).split(size))
+        if len(parts) > 1 and len(parts[-1]) == 1 < size:
+            parts[-2:] = [torch.cat(parts[-2:])]
+        for index in parts[: steps or None]:
             yield self.at(index)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -14,14 +15,14 @@ from dsomgnn.layer import Layer
 from dsomgnn.registry import make_encoder, own_line
 from dsomgnn.settings import TeacherRecipe
 
-RELATIONS, NODES, WIDTH = 6, 12, 8
+RELATIONS, NODES, WIDTH, CROWD = 6, 12, 8, 300
 
 
 def check_encoder(spec: str, folder: Path, num_layers: int, options: dict[str, Any]) -> list[str]:
     """Raise PluginError, naming all that is broken; return notes on what is allowed but odd.
 
-    Tried: output shape and finite values, a gradient for every parameter, an empty neighbourhood, the same output
-    after save and load. Noted: relations that change nothing.
+    Tried: output shape, number format and finite values, a gradient for every parameter, an empty neighbourhood and a
+    crowded one, the same output after save and load. Noted: relations that change nothing.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(0)
@@ -34,7 +35,7 @@ def check_encoder(spec: str, folder: Path, num_layers: int, options: dict[str, A
             raise PluginError(broken)
         problems = [
             *_gradients(spec, encoder, layers, x),
-            *_empty(spec, encoder, layers, x),
+            *_degrees(spec, encoder, layers, x),
             *_reload(spec, encoder, twin, layers, x),
         ]
         if problems:
@@ -77,6 +78,8 @@ def _shape(spec: str, out: Any, seeds: int) -> str | None:
             f"encoder {spec}: forward returns shape {tuple(out.shape)}, expected (num_seeds, out_dim) = "
             f"({seeds}, {WIDTH}); num_seeds is layers[-1].num_dst"
         )
+    if out.dtype != torch.float32:
+        return f"encoder {spec}: forward returns {str(out.dtype).removeprefix('torch.')}, expected float32"
     return None if torch.isfinite(out).all() else f"encoder {spec}: forward returns NaN or infinity"
 
 
@@ -91,13 +94,20 @@ def _gradients(spec: str, encoder: torch.nn.Module, layers: list[Layer], x: Tens
     return [f"no gradient reaches {', '.join(missing)}"] if missing else []
 
 
-def _empty(spec: str, encoder: torch.nn.Module, layers: list[Layer], x: Tensor) -> list[str]:
+def _degrees(spec: str, encoder: torch.nn.Module, layers: list[Layer], x: Tensor) -> list[str]:
+    """Where no node has a neighbour, and where one has many: beside training steps every neighbour is heard, whatever
+    the fan-out."""
     alone = [layer.keep(torch.zeros(len(layer.src), dtype=torch.bool)) for layer in layers]
-    try:
-        broken = _shape(spec, encoder(alone, x.clone()), layers[-1].num_dst)
-    except (Exception, SystemExit) as error:
-        broken = f"{type(error).__name__}: {error}"
-    return [f"fails on an empty neighbourhood: {broken}"] if broken else []
+    edges = torch.arange(CROWD)
+    crowded = [replace(a, src=edges % a.num_src, dst=0 * edges, etype=edges % RELATIONS) for a in layers]
+    problems = []
+    for where, given in (("on an empty neighbourhood", alone), (f"where an entity has {CROWD} neighbours", crowded)):
+        try:
+            broken = _shape(spec, encoder(given, x.clone()), layers[-1].num_dst)
+        except (Exception, SystemExit) as error:
+            broken = f"{type(error).__name__}: {error}"
+        problems += [f"fails {where}: {broken}"] if broken else []
+    return problems
 
 
 def _reload(spec: str, encoder: torch.nn.Module, twin: torch.nn.Module, layers: list[Layer], x: Tensor) -> list[str]:

@@ -39,8 +39,7 @@ def prepare_torch(device: torch.device, threads: int, sampled: bool) -> None:
     which extreme scores leave in a softmax, become 0: Intel processors take 30 times as long for a step with them.
     """
     torch.set_flush_denormal(True)  # first: threads have the setting that was there when they were started
-    if threads:
-        torch.set_num_threads(threads)
+    _set_threads(threads)
     if not sampled:
         keep_memory()
     torch.set_float32_matmul_precision(float32_precision() if device.type == "cpu" else "high")  # "high": TF32
@@ -50,3 +49,14 @@ def prepare_torch(device: torch.device, threads: int, sampled: bool) -> None:
     torch.set_deterministic_debug_mode("warn" if on_cpu else "default")  # not 2.5 s of imports for the public function
     if on_cpu:
         torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+
+
+_unasked: list[int] = []  # threads of the process before a recipe said how many
+
+
+def _set_threads(threads: int) -> None:
+    """So many, or, with 0, as many as there were before a recipe set others."""
+    if threads and not _unasked:
+        _unasked.append(torch.get_num_threads())
+    if wanted := threads or (_unasked.pop() if _unasked else 0):
+        torch.set_num_threads(wanted)

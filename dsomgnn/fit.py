@@ -6,6 +6,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from torch.random import fork_rng
+
 from dsomgnn.build import Job, build, make_distiller, make_student, plugins, queries_of
 from dsomgnn.choices import choice_report
 from dsomgnn.contract import check_teacher
@@ -135,6 +137,7 @@ def _student_epoch(
     return epoch
 
 
+@fork_rng(devices=[])
 def fit_recipe(
     recipe_path: str | Path, run_path: str | Path, changes: list[str] | tuple[str, ...] = ()
 ) -> dict[str, Any]:

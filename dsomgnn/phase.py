@@ -108,11 +108,11 @@ def _epoch(phase: Phase, run: Run, seed: int, standing: Standing, best: States, 
 
 
 def _diverged(phase: Phase, how: str, epoch: int) -> RecipeError:
-    section = phase.name if phase.name == "student" else f"teachers.{phase.name}"
-    return RecipeError(
-        f"{phase.name} diverged: {how} in epoch {epoch}. Try a lower lr (or lr_dense) in [{section}]: lr is "
-        f"{phase.settings.lr:g}"
-    )
+    student, encoder = phase.name == "student", getattr(phase.model, "encoder", None)
+    rate, section = ("lr", phase.name) if student else ("lr (or lr_dense)", f"teachers.{phase.name}")
+    told = f"{phase.name} diverged: {how} in epoch {epoch}. Try a lower {rate} in [{section}]: lr is "
+    told += f"{phase.settings.lr:g}"
+    return RecipeError(f"{told}; or forward of {type(encoder).__name__} gives NaN" if encoder else told)
 
 
 def _stale(standing: Standing, phase: Phase) -> bool:

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from torch.random import fork_rng
+
 from dsomgnn.asked import check_ranks
 from dsomgnn.build import Job, build, make_student, make_teacher
 from dsomgnn.data.mkg import MKG
@@ -101,6 +103,7 @@ def open_ranking(
     return Ranking(run, record, job, split, ties or recipe.rank.ties, drop)
 
 
+@fork_rng(devices=[])
 def rank_run(
     run_path: str | Path,
     split: str = "test",
@@ -185,6 +188,7 @@ def read_model(job: Job, run: Run, name: str) -> tuple[Model, float]:
         made, file = make_student(job), "student.safetensors"
     else:
         teacher = name.removeprefix("teacher:")
+        run.sealed(job.recipe.teachers[teacher].encoder.rpartition(":")[0])
         made, file = make_teacher(job, teacher), f"teachers/{teacher}.safetensors"
     tensors, meta = run.read_tensors(file)
     refuse_diverged(tensors, str(run.path / file))

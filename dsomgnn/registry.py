@@ -5,15 +5,16 @@ Trackers of the user's own are found in the last two ways.
 
 from __future__ import annotations
 
+import hashlib
 import importlib
-import importlib.util
 import inspect
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from importlib.metadata import entry_points
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from torch.nn.parameter import is_lazy
@@ -61,9 +62,14 @@ def own_code(plugin: object, what: str) -> Iterator[None]:
 
 
 def own_line(plugin: object, error: BaseException) -> str:
-    """ "file:line: " where the error came up in the code of a class that is not ours, or of what it derives from."""
-    modules = [cls.__module__ for cls in type(plugin).__mro__ if cls.__module__.partition(".")[0] not in NOT_OWN]
-    files = [getattr(sys.modules.get(module), "__file__", None) for module in modules]
+    """ "file:line: " where the error came up in the code of a class that is not ours, or of what it derives from; the
+    class, or an object of it."""
+    kind = plugin if isinstance(plugin, type) else type(plugin)
+    modules = [cls.__module__ for cls in kind.__mro__ if cls.__module__.partition(".")[0] not in NOT_OWN]
+    return _line_in([getattr(sys.modules.get(module), "__file__", None) for module in modules], error)
+
+
+def _line_in(files: Collection[str | None], error: BaseException) -> str:
     lines = [f for f in traceback.extract_tb(error.__traceback__) if f.filename in files]
     return f"{lines[-1].filename}:{lines[-1].lineno}: " if lines else ""
 
@@ -82,26 +88,31 @@ def _registered(name: str) -> str:
 
 def _import(spec: str, file: Path | None, module_name: str, kind: str) -> Any:
     try:
-        if file is None:
-            return importlib.import_module(module_name)
-        if not file.is_file():
-            raise PluginError(f"{file}: no such file ({kind} {spec})")
-        name = f"dsomgnn_plugin_{file.stem}_{abs(hash(file.resolve()))}"
-        if name in sys.modules:
-            return sys.modules[name]
-        found = importlib.util.spec_from_file_location(name, file)
-        if found is None or found.loader is None:
-            raise PluginError(f"{file}: not a Python file")
-        module = importlib.util.module_from_spec(found)
-        sys.modules[name] = module
-        found.loader.exec_module(module)
-        return module
+        return importlib.import_module(module_name) if file is None else _from_file(file, f"{kind} {spec}")
     except PluginError:
         raise
     except (Exception, SystemExit) as error:
-        if file is not None:
-            sys.modules.pop(f"dsomgnn_plugin_{file.stem}_{abs(hash(file.resolve()))}", None)
-        raise PluginError(f"{kind} {spec} cannot be imported: {type(error).__name__}: {error}") from error
+        line = _line_in([str(file)], error)
+        raise PluginError(f"{line}{kind} {spec} cannot be imported: {type(error).__name__}: {error}") from error
+
+
+def _from_file(file: Path, what: str) -> ModuleType:
+    """The module of a file as it stands: one that was changed since it was read is another module."""
+    if not file.is_file():
+        raise PluginError(f"{file}: no such file ({what})")
+    source = file.read_bytes()
+    digest = hashlib.sha256(str(file.resolve()).encode() + b"\n" + source).hexdigest()
+    name = f"dsomgnn_plugin_{file.stem}_{digest[:16]}"
+    if name in sys.modules:
+        return sys.modules[name]
+    module = sys.modules[name] = ModuleType(name)
+    module.__file__ = str(file)
+    try:
+        exec(compile(source, file, "exec"), module.__dict__)
+    except BaseException:
+        del sys.modules[name]
+        raise
+    return module
 
 
 def make_encoder(
@@ -125,7 +136,9 @@ def make_encoder(
     try:
         encoder = cls(num_relations, in_dim, out_dim, **extra, **options)
     except (Exception, SystemExit) as error:
-        raise PluginError(f"encoder {spec} cannot be made: {type(error).__name__}: {error}") from error
+        line = own_line(cls, error)
+        hint = "" if line else "; it is made as Class(num_relations, in_dim, out_dim, **options)"
+        raise PluginError(f"{line}encoder {spec} cannot be made: {type(error).__name__}: {error}{hint}") from error
     if not callable(getattr(encoder, "forward", None)) or not hasattr(encoder, "parameters"):
         raise PluginError(f"encoder {spec} is not a torch.nn.Module")
     for name, parameter in encoder.named_parameters():

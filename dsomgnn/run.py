@@ -6,6 +6,7 @@ student.safetensors  teachers/NAME.safetensors  policy.safetensors  checkpoint.s
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -107,7 +108,7 @@ class Run:
     ) -> None:
         """The resolved recipe, and with it the files of the user's own encoders and tracker, by their spec.
 
-        A file below the recipe keeps its place relative to it; the recipe of the run names any other by its full path.
+        A file below the recipe keeps its place relative to it; any other gets one in "outside".
         """
         tree = recipe.model_dump(mode="json", exclude_none=True, exclude=None if recipe.sweep else {"sweep"})
         named = [(tree, "tracker"), *((teacher, "encoder") for teacher in tree["teachers"].values())]
@@ -115,10 +116,10 @@ class Run:
             if (own := plugins.get(section.get(key))) is not None:
                 place, _, name = section[key].rpartition(":")
                 if Path(place).is_absolute() or ".." in Path(place).parts:
-                    section[key] = f"{own.resolve()}:{name}"
-                else:
-                    (self.path / place).parent.mkdir(parents=True, exist_ok=True)
-                    self._atomic(place, partial(shutil.copyfile, own))
+                    place = f"outside/{hashlib.sha256(own.read_bytes()).hexdigest()[:8]}/{own.name}"
+                    section[key] = f"{place}:{name}"
+                (self.path / place).parent.mkdir(parents=True, exist_ok=True)
+                self._atomic(place, partial(shutil.copyfile, own))
         self.write_text(file, head + tomli_w.dumps(tree))
 
     def write_ids(self, dataset: Dataset) -> None:

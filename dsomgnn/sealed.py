@@ -13,8 +13,9 @@ SEALED = ("recipe.toml", "entities.tsv", "relations.tsv")
 
 
 def digests(run: Path) -> dict[str, str]:
-    """sha256 of each of the SEALED files."""
-    return {name: _digest(run / name) for name in SEALED}
+    """sha256 of each of the SEALED files, and of the user's own encoders and tracker, at the start of a run."""
+    own = sorted(path.relative_to(run).as_posix() for path in run.rglob("*.py"))
+    return {name: _digest(run / name) for name in (*SEALED, *own)}
 
 
 def refuse_changed(run: Path, name: str, told: Mapping[str, str]) -> None:

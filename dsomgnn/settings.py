@@ -190,6 +190,8 @@ class Recipe(Section):
             if 0 in teacher.fanouts:
                 raise NamedError(f"teachers.{name}.fanouts", "a fan-out is at least 1, or -1 for all neighbours")
             for modality in teacher.modalities:
+                if teacher.modalities.count(modality) > 1:
+                    raise NamedError(f"teachers.{name}.modalities", f'"{modality}" is named twice')
                 if modality not in self.features:
                     raise NamedError(
                         f"teachers.{name}.modalities",

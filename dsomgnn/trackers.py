@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from copy import deepcopy
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -91,7 +92,7 @@ def tracked(
         yield
     finally:
         run.listeners.remove(guard.hear)
-        guard.call(lambda: guard.tracker.finish(record))
+        guard.call(lambda: guard.tracker.finish(deepcopy(record)))
 
 
 class _Guard:
@@ -109,20 +110,20 @@ class _Guard:
 
     def begin(self, make: Callable[[Path], Tracker], record: Mapping[str, Any]) -> None:
         self.tracker = make(self.run.path)
-        self.tracker.start(record)
+        self.tracker.start(deepcopy(record))  # what it does to its own is none of the run's concern
 
     def hear(self, event: Mapping[str, Any]) -> None:
         place = self.run.logged()
         if place > self.told and not self.broken:
             self.told = place
             self.run.write_json(TOLD, place)
-            self.call(lambda: self.tracker.log(event))
+            self.call(lambda: self.tracker.log(deepcopy(event)))
 
     def call(self, work: Callable[[], None]) -> None:
         if self.broken:
             return
         try:
             work()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             self.broken = True
             self.progress.say(f"warning: the tracker hears no more: {type(error).__name__}: {error}", "yellow")

@@ -287,6 +287,30 @@ def test_an_encoder_that_fails_in_training_is_told_by_its_line(workshop: Path, c
     assert f"own.py:{line}: forward of GatedNeighbours fails: IndexError: " in reply.err
 
 
+def test_an_encoder_that_was_changed_in_a_run_is_refused_and_the_student_does_without(workshop: Path, call):
+    own_encoder("../own.py:GatedNeighbours", "", "")
+    Path("own.py").rename("../own.py")
+    assert call("fit", "tiny.toml", "--run", "out").code == 0
+    Path("../own.py").unlink()
+    assert call("rank", "out", "--model", "teacher:st").code == 0
+    [own] = Path("out/outside").rglob("own.py")
+    own.write_text(OWN.replace("return x ", "return 2 * x "))
+    reply = call("rank", "out", "--model", "teacher:st")
+    assert (reply.code, "own.py: not the one that the run was made with" in reply.err) == (5, True)
+    assert call("predict", "out", "--head", "a", "--relation", "likes").code == 0
+
+
+def test_an_encoder_that_gives_nan_in_a_run_alone_is_named_beside_the_learning_rate(workshop: Path, call):
+    own_encoder("own.py:GatedNeighbours", "return x ", "return x * (float('nan') if x.shape[1] > 8 else 1) ")
+    reply = call("fit", "tiny.toml", "--run", "out")
+    assert (reply.code, "; or forward of GatedNeighbours gives NaN" in reply.err) == (2, True)
+
+
+def test_a_modality_is_named_once(workshop: Path, call):
+    change = "teachers.st.modalities=['text', 'text']"
+    assert_refused(call("check", "tiny.toml", "--set", change), 2, '"text" is named twice')
+
+
 # Run folders: exit 5, or 3 where the data is another
 
 
@@ -480,6 +504,7 @@ def test_a_model_that_diverges_stops_and_its_settings_are_named(section: str, ev
     assert (reply.code, reply.err.count("error: "), "Traceback" in reply.err) == (2, 1, False)
     name = section.removeprefix("teachers.")
     assert re.search(rf"error: {name} diverged: (its loss is nan|a score is NaN or infinite) in epoch \d", reply.err)
-    assert f"lr (or lr_dense) in [{section}]: lr is 1e+30" in reply.err
+    rate = "lr" if section == "student" else "lr (or lr_dense)"
+    assert f"{rate} in [{section}]: lr is 1e+30" in reply.err
     log = [json.loads(line) for line in Path("out/metrics.jsonl").read_text().splitlines()]
     assert all(event["phase"] != name or event["epoch"] < 3 for event in log if event["event"] == "epoch")

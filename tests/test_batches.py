@@ -27,6 +27,14 @@ def test_an_epoch_holds_every_directed_train_triple_exactly_once(random_mkg, mer
     assert found == Counter(map(tuple, random_mkg.edges.tolist()))
 
 
+def test_a_query_that_is_left_over_joins_the_last_batch(random_mkg):
+    """Of one query alone there is no variance, which an encoder with a BatchNorm needs."""
+    training = TrainingQueries(random_mkg)
+    sizes = [len(batch.queries) for batch in training.batches(len(training) - 1)]
+    assert sizes == [len(training)]
+    assert [len(batch.queries) for batch in training.batches(1)] == [1] * len(training)
+
+
 def test_merged_queries_are_the_distinct_ones(random_mkg):
     merged, apart = TrainingQueries(random_mkg, True), TrainingQueries(random_mkg, False)
     assert torch.equal(merged.queries, random_mkg.edges[:, :2].unique(dim=0))

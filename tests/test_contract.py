@@ -33,6 +33,13 @@ BROKEN = {
     "other shape": (LAST, "        return self.out(x)[:, :-1]\n", "expected (num_seeds, out_dim)"),
     "sources, not seeds": (LAST, "        return self.out(torch.zeros(layers[0].num_src, 8))\n", "num_seeds"),
     "not a tensor": (LAST, "        return [self.out(x)]\n", "returns list, expected a tensor"),
+    "double": (LAST, "        return self.out(x).double()\n", "forward returns float64, expected float32"),
+    "half": (LAST, "        return self.out(x).bfloat16()\n", "forward returns bfloat16, expected float32"),
+    "room for ten neighbours": (
+        LAST,
+        "        torch.ones(10)[layer.dst.bincount().max() - 1 if len(layer.dst) else 0]\n" + LAST,
+        "fails where an entity has 300 neighbours: IndexError",
+    ),
     "NaN": (LAST, "        return self.out(x) / 0\n", "NaN or infinity"),
     "raises": (LAST, "        return self.uot(x)\n", "forward fails: AttributeError"),
     "takes other arguments": ("forward(self, layers, x)", "forward(self, x)", "own.py:Own: forward fails: TypeError"),

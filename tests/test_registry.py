@@ -79,3 +79,25 @@ def test_refused_with_the_nearest_right_thing(spec: str, options: dict, words: s
     with pytest.raises(PluginError) as error:
         registry.make_encoder(spec, tmp_path, 6, 8, 8, 1, options)
     assert words in str(error.value)
+
+
+def test_a_file_is_read_anew_once_it_was_changed_and_else_is_the_same_class(tmp_path: Path):
+    """The change may come within the second, and leave the file as long as it was."""
+    found = []
+    for word in ("word = 1", "word = 1", "word = 2"):
+        (tmp_path / "own.py").write_text(OWN + f"    {word}\n")
+        found.append(registry.load_class("own.py:Own", tmp_path))
+    assert [cls.word for cls in found] == [1, 1, 2]
+    assert found[0] is found[1]
+
+
+def test_what_goes_wrong_in_a_file_of_ones_own_is_told_with_its_line(tmp_path: Path):
+    (tmp_path / "own.py").write_text("\nimport no_such_module\n")
+    with pytest.raises(PluginError, match=r"own\.py:2: encoder own\.py:Own cannot be imported: ModuleNotFound"):
+        registry.load_class("own.py:Own", tmp_path)
+    (tmp_path / "own.py").write_text(OWN + "        raise ValueError('odd')\n")
+    with pytest.raises(PluginError, match=r"own\.py:7: encoder own\.py:Own cannot be made: ValueError: odd$"):
+        registry.make_encoder("own.py:Own", tmp_path, 6, 8, 4, 1, {})
+    (tmp_path / "own.py").write_text(OWN.replace(", in_dim, out_dim, slope=0.5", "").replace("in_dim, out_dim", "1, 1"))
+    with pytest.raises(PluginError, match=r"it is made as Class\(num_relations, in_dim, out_dim, \*\*options\)"):
+        registry.make_encoder("own.py:Own", tmp_path, 6, 8, 4, 1, {})

@@ -5,7 +5,6 @@ from __future__ import annotations
 import errno
 import json
 import os
-import shutil
 from pathlib import Path
 
 import pytest
@@ -163,23 +162,25 @@ def test_tensors_that_do_not_fit_a_model_name_their_file(state: dict):
         load_into(torch.nn.Linear(3, 2), state, "x")
 
 
-@pytest.mark.parametrize(
-    "file",
-    ["own.py", "sub/own.py"],
-)
+@pytest.mark.parametrize("file", ["own.py", "sub/own.py", "../own.py", "{here}/own.py"])
 def test_a_run_holds_its_resolved_recipe_and_the_encoders_that_it_names(file: str, run: Run, tmp_path: Path):
     from dsomgnn.build import plugins
 
-    (tmp_path / file).parent.mkdir(exist_ok=True)
-    (tmp_path / file).write_text("class Own: pass\n")
-    path = tmp_path / "tiny.toml"
+    file = file.format(here=tmp_path / "recipes")
+    own = tmp_path / "recipes" / file
+    own.parent.mkdir(parents=True, exist_ok=True)
+    own.write_text("class Own: pass\n")
+    path = tmp_path / "recipes" / "tiny.toml"
+    path.parent.mkdir(exist_ok=True)
     path.write_text(RECIPE.replace('"compgcn"', f'"{file}:Own"'))
     recipe = load_recipe(path, ["seed=4"])
-    run.write_recipe(recipe, plugins(recipe, tmp_path))
-    shutil.move(tmp_path / file, tmp_path / "elsewhere.py")
+    run.write_recipe(recipe, plugins(recipe, path.parent))
+    own.unlink()
     again = load_recipe(run.path / "recipe.toml")
-    assert again == recipe
-    assert all(found.is_file() for found in plugins(again, run.path).values())
+    [copy] = plugins(again, run.path).values()
+    assert copy.read_text() == "class Own: pass\n"
+    assert run.path in copy.parents
+    assert (again == recipe) == (not file.startswith((".", "/")))
 
 
 def test_ranking_does_not_change_a_run(trained: Path):

@@ -106,6 +106,20 @@ def test_events_repeated_after_lost_checkpoints_are_not_told_twice(own, call):
     assert told() == places(logged())
 
 
+def test_what_a_tracker_does_to_what_it_hears_stays_its_own_and_it_cannot_leave(workshop: Path, call):
+    Path("own.py").write_text(
+        "class Lines:\n"
+        "    def __init__(self, folder): pass\n"
+        "    def start(self, record): record.pop('versions'); record['seed'] = 99\n"
+        "    def log(self, event): event.clear()\n"
+        "    def finish(self, record): raise SystemExit(3)\n"
+    )
+    assert call(*FIT).code == 0
+    record = json.loads(Path("out/record.json").read_text())
+    assert (record["seed"], "versions" in record, record["finished"]) == (0, True, True)
+    assert all("event" in event for event in logged())
+
+
 @pytest.mark.parametrize(("where", "lines"), [("start", ["start"]), ("log", ["start", "log"])])
 def test_an_error_in_a_tracker_warns_once_and_changes_nothing(where: str, lines: list[str], own, call, trained: Path):
     own(where)

@@ -4,24 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
+from torch.random import fork_rng
 
 from dsomgnn.batches import TrainingQueries
 from dsomgnn.build import Job
-from dsomgnn.chosen import chosen
+from dsomgnn.chosen import asked_as_in_training, chosen
 from dsomgnn.data.features import Feature
-from dsomgnn.data.mkg import MKG
 from dsomgnn.distill.teachers import freeze
 from dsomgnn.explain.paths import paths
 from dsomgnn.neighbourhood import Neighbours
 from dsomgnn.predict.best import Scorer, all_scores, top
 from dsomgnn.predict.facts import NAMES, Facts
-from dsomgnn.predict.loaded import ASKED, Loaded, Question, load, open_exactly
-from dsomgnn.ranking import read_model
+from dsomgnn.predict.loaded import ASKED, Loaded, Question, load
+from dsomgnn.processor import products
+from dsomgnn.ranking import open_job, read_model
 from dsomgnn.sampling import seed_all
 
 ALIKE = 5
@@ -45,14 +47,11 @@ class Case:
     def triple(self) -> Tensor:
         return self.question.triples(torch.tensor([self.answer]))
 
-    @property
-    def asked_together(self) -> Tensor:
-        """The triple (1 + n, 3), then the n train triples that training merges with it into one query."""
-        if not self.job.recipe.student.merge:
-            return self.triple
-        train, end = self.job.dataset.train, 0 if self.question.side == "tail" else 2
-        same = (train[:, end] == self.question.given) & (train[:, 1] == self.question.relation)
-        return torch.cat([self.triple, train[same & (train != self.triple).any(1)]])
+    @cached_property
+    def asked(self) -> TrainingQueries:
+        """The one query, with all the answers that training merges into it."""
+        both_ways, _ = asked_as_in_training(self.job, self.triple)
+        return both_ways.only(torch.nonzero((both_ways.queries == self.query).all(1))[:, 0])
 
     def entity(self, i: int) -> dict[str, str]:
         words = self.model.entity.words
@@ -71,9 +70,15 @@ def explain_run(run: str | Path, head: str | None, relation: str, tail: str | No
     model = load(run)
     question = model.ask(head, relation, None if head not in ASKED else tail)
     wanted = None if tail in ASKED or head in ASKED else model.entity.one(str(tail))
-    job = open_exactly(model.run, model.record, with_features=bool(model.recipe.pool))
+    job = open_job(model.run, model.record, with_features=bool(model.recipe.pool))
     best = int(top(model.scorer, question.query(model.num_relations), 1).entity)
-    case = Case(model, job, Facts(job.dataset), question, best if wanted is None else wanted)
+    return _explained(Case(model, job, Facts(job.dataset), question, best if wanted is None else wanted))
+
+
+@fork_rng(devices=[])
+@products()
+def _explained(case: Case) -> dict[str, Any]:
+    model, job, question = case.model, case.job, case.question
     agent, teachers = _agent_and_teachers(case)
     split = int(case.facts.split_of(case.triple))
     return {
@@ -129,7 +134,7 @@ def _agent_and_teachers(case: Case) -> tuple[dict[str, Any] | None, Mapping[str,
     """Teachers by name, and what the agent would choose: each teacher's probability, None where it has no say."""
     job, run = case.job, case.model.run
     learns = job.recipe.distill.policy == "reinforce"
-    asked = _asked(case) if learns else None
+    asked = case.asked if learns else None
     names = [f"teacher:{name}" for name in job.recipe.pool]
     read = ((name, *read_model(job, run, name)) for name in names)
     ends = case.triple[0, [0, 2]]
@@ -147,18 +152,12 @@ def _agent_and_teachers(case: Case) -> tuple[dict[str, Any] | None, Mapping[str,
     }, teachers
 
 
-def _asked(case: Case) -> TrainingQueries:
-    """The one query, with all the answers that training merges into it."""
-    both_ways = TrainingQueries(MKG(case.job.dataset, case.job.mkg.features, case.asked_together))
-    return both_ways.only(torch.nonzero((both_ways.queries == case.query).all(1))[:, 0])
-
-
 def _neighbourhood(case: Case) -> dict[str, Any] | None:
     """One draw of the entities that distillation treats as neighbours of the query."""
     job, distill = case.job, case.job.recipe.distill
     if distill.policy == "none":
         return None
-    targets = case.asked_together[:, 2 if case.question.side == "tail" else 0]
+    targets = case.asked.target
     seed_all(job.recipe.seed, 0, 0)
     neighbours = Neighbours(job.teacher_mkg, distill.neighbourhood, distill.hops, distill.walks)
     members = neighbours.around(case.query, torch.zeros_like(targets), targets).node.tolist()

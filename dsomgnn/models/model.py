@@ -109,10 +109,10 @@ class Model(nn.Module):
         x = self._vectors(table, layers[0].nodes)
         with own_code(self.encoder, f"forward of {type(self.encoder).__name__}"):
             encoded = self.encoder(layers, x)
-        if encoded.shape != (wanted := (layers[-1].num_dst, self.relation.shape[1])):
+        if encoded.shape != (wanted := (layers[-1].num_dst, self.relation.shape[1])) or encoded.dtype != x.dtype:
             raise PluginError(
-                f"forward of {type(self.encoder).__name__} returned shape {tuple(encoded.shape)} in a run, expected "
-                f"(num_seeds, out_dim) = {wanted}"
+                f"forward of {type(self.encoder).__name__} returned shape {tuple(encoded.shape)} of {encoded.dtype} in "
+                f"a run, expected (num_seeds, out_dim) = {wanted} of {x.dtype}"
             )
         return encoded
 

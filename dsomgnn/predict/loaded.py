@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from numbers import Integral
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
+from torch.random import fork_rng
 
 from dsomgnn.asked import ASKED, check_answers, one_end_asked
 from dsomgnn.data.tables import read_rows
@@ -19,11 +22,9 @@ from dsomgnn.predict.best import Scorer, all_scores, scores_of, top
 from dsomgnn.predict.facts import NAMES, Facts, load_facts
 from dsomgnn.predict.finder import PLURALS, Finder
 from dsomgnn.predict.student import Student, read_student
+from dsomgnn.processor import products
 from dsomgnn.run import Run
 from dsomgnn.settings import Recipe
-
-if TYPE_CHECKING:
-    from dsomgnn.build import Job
 
 
 @dataclass(frozen=True)
@@ -82,12 +83,15 @@ class Loaded:
         """
         return self.answer(self.ask(head, relation, tail), k, new)
 
-    def score(self, triples: Sequence[tuple[str, str, str]] | Tensor) -> Tensor:
-        """Scores (n,) of triples, as words or as ids (n, 3): of the tail, as the answer of head and relation.
+    def score(self, triples: Sequence[Sequence[str]] | Sequence[Sequence[int]] | np.ndarray | Tensor) -> Tensor:
+        """Scores (n,) of triples, as words or as ids (n, 3), a tensor, array or list: of the tail, as the answer of
+        head and relation.
 
         The id of a relation + R asks the other way round. Raises RecipeError for what is no triple of this model.
         """
-        ids = self._known(triples) if isinstance(triples, Tensor) else self._ids(triples)
+        rows: Any = triples if hasattr(triples, "dtype") else [_three(triple) for triple in triples]
+        numbers = hasattr(triples, "dtype") or any(isinstance(word, Integral) for row in rows for word in row)
+        ids = self._known(_tensor(rows)) if numbers else self._ids(rows)
         return scores_of(self.scorer, ids[:, :2], ids[:, 2])
 
     def probabilities(self, head: str | None = None, relation: str | None = None, tail: str | None = None) -> Tensor:
@@ -155,8 +159,8 @@ class Loaded:
         except DataError as error:
             return error
 
-    def _ids(self, triples: Sequence[tuple[str, str, str]]) -> Tensor:
-        words = [(self.entity.one(h), self.relation.one(r), self.entity.one(t)) for h, r, t in map(_three, triples)]
+    def _ids(self, triples: Sequence[Any]) -> Tensor:
+        words = [(self.entity.one(h), self.relation.one(r), self.entity.one(t)) for h, r, t in triples]
         return torch.tensor(words, dtype=torch.long).view(-1, 3)
 
     def _known(self, ids: Tensor) -> Tensor:
@@ -171,6 +175,7 @@ class Loaded:
         return ids
 
 
+@fork_rng(devices=[])
 def load(run: str | Path, model: str = "student") -> Loaded:
     """The student of a run, or teacher:NAME, for which data set and features must be at hand.
 
@@ -193,24 +198,24 @@ def load(run: str | Path, model: str = "student") -> Loaded:
 
 
 def _teacher(run: Run, record: dict[str, Any], model: str) -> Scorer:
-    from dsomgnn.ranking import open_model  # dgl: a student does without it
+    from dsomgnn.ranking import open_job, open_model  # dgl: a student does without it
 
-    return open_model(open_exactly(run, record, with_features=True), run, model)
-
-
-def open_exactly(run: Run, record: dict[str, Any], with_features: bool) -> Job:
-    """The job of a run, for few products: these stay exact float32, so that answers do not depend on what is asked."""
-    from dsomgnn.ranking import open_job
-
-    job = open_job(run, record, with_features)
-    torch.set_float32_matmul_precision("highest")
-    return job
+    job = open_job(run, record, with_features=True)
+    with products():
+        return open_model(job, run, model)
 
 
-def _three(triple: Sequence[str]) -> Sequence[str]:
-    if isinstance(triple, str) or len(triple) != 3:
+def _three(triple: Any) -> Any:
+    if isinstance(triple, str) or not isinstance(triple, Sequence) or len(triple) != 3:
         raise RecipeError(f"{triple!r}: a triple is (head, relation, tail)")
     return triple
+
+
+def _tensor(ids: Any) -> Tensor:
+    try:
+        return torch.as_tensor(ids)
+    except (TypeError, ValueError) as error:
+        raise RecipeError(f"ids: a tensor, array or list of whole numbers (n, 3): {error}") from None
 
 
 def _words(run: Run, name: str) -> Vocabulary:

@@ -9,12 +9,10 @@ import torch
 from torch import Tensor
 
 from dsomgnn import __version__
-from dsomgnn.batches import TrainingQueries
-from dsomgnn.chosen import chosen
+from dsomgnn.chosen import asked_as_in_training, chosen
 from dsomgnn.data.audit.cardinality import Cardinality
 from dsomgnn.data.audit.coverage import entity_texts
-from dsomgnn.data.mkg import MKG
-from dsomgnn.distill.teachers import FrozenTeacher
+from dsomgnn.distill.teachers import NO_ONE, FrozenTeacher, freeze
 from dsomgnn.processor import exact_products
 from dsomgnn.rank.calibration import calibration
 from dsomgnn.rank.intervals import bootstrapped, interval, slice_intervals, triple_values
@@ -38,12 +36,12 @@ def choices_of(ranking: Ranking) -> Tensor | None:
     where a teacher is not ranked."""
     if ranking.job.recipe.distill.policy != "reinforce" or not {STUDENT, *ranking.teachers} <= set(ranking.ranks):
         return None
-    student, _ = read_model(ranking.job, ranking.run, STUDENT)
-    models = [ranking.model(name) for name in ranking.teachers]
-    teachers = [model for model in models if isinstance(model, FrozenTeacher)]
-    job = ranking.job
-    asked = TrainingQueries(MKG(job.dataset, job.mkg.features, job.dataset.split(ranking.split)))
-    return chosen(job, ranking.run, student.eval(), teachers, asked)[asked.edge.argsort()]
+    job, run = ranking.job, ranking.run
+    student, _ = read_model(job, run, STUDENT)
+    asked, place = asked_as_in_training(job, job.dataset.split(ranking.split))
+    read = ((name, *read_model(job, run, name)) for name in ranking.teachers)
+    teachers = [freeze(name, made, asked, heat, asked=NO_ONE) for name, made, heat in read]
+    return chosen(job, run, student.eval(), teachers, asked)[place]
 
 
 def measure(

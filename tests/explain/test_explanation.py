@@ -13,7 +13,8 @@ import dsomgnn
 from dsomgnn.data.triples import load_dataset
 from dsomgnn.errors import DataError, RecipeError
 from dsomgnn.explain.explanation import explain_run
-from dsomgnn.ranking import open_job, rank_run
+from dsomgnn.ranking import open_job, open_ranking, rank_run
+from dsomgnn.report.measure import choices_of
 from dsomgnn.run import Run
 
 
@@ -58,6 +59,15 @@ def test_on_train_facts_the_agent_is_shown_as_the_run_recorded_it(certain: Path)
     for name in ("s", "st"):
         wanted = sum(row[name] * row["n"] for row in forward.values())
         assert sum(agent["probability"][name] or 0.0 for agent in agents) == pytest.approx(wanted, abs=2e-3)
+
+
+def test_the_report_has_the_agent_choose_as_the_explanation_of_each_fact_does(certain: Path):
+    ranking = open_ranking(certain, ["student", "teacher:s", "teacher:st"])
+    ranking.rank(["student", *ranking.teachers])
+    tails_first = choices_of(ranking)
+    for i, fact in enumerate(TINY["test"]):
+        shown = explain_run(certain, *fact)["agent"]["probability"]
+        assert [p or 0.0 for p in shown.values()] == pytest.approx(tails_first[i].tolist(), abs=1e-5)
 
 
 def test_a_teacher_without_the_modality_has_no_say_and_a_new_fact_is_judged_as_if_it_were_one(trained: Path):

@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from conftest import NAMED, TINY, unsealed
@@ -62,6 +63,8 @@ def test_scores_of_triples_are_those_of_their_tails_by_words_or_by_ids(trained: 
     wanted = [by_hand(trained, "a", 1)[3].item(), by_hand(trained, "f", 0)[0].item()]
     assert model.score([("a", "likes", "d"), ("f", "knows", "a")]).tolist() == pytest.approx(wanted, rel=1e-4)
     assert model.score(torch.tensor([[0, 1, 3], [5, 0, 0]])).tolist() == pytest.approx(wanted, rel=1e-4)
+    for ids in (np.array([[0, 1, 3], [5, 0, 0]]), [(0, 1, 3), [5, 0, 0]]):
+        assert model.score(ids).tolist() == pytest.approx(wanted, rel=1e-4)
     assert model.score([]).shape == (0,)
 
 
@@ -172,6 +175,7 @@ NO_TRIPLES = {
     "one triple alone": (("a", "likes", "b"), "'a': a triple is"),
     "an id too large": (torch.tensor([[0, 1, 3], [0, 9, 1]]), r"ids \[0, 9, 1\]: no triple of .* 2 relations"),
     "an id below 0": (torch.tensor([[-1, 0, 1]]), r"ids \[-1, 0, 1\]: no triple"),
+    "words and ids": ([("a", "likes", 3)], "ids: a tensor, array or list of whole numbers"),
     "two columns": (torch.tensor([[0, 1]]), r"ids \(1, 2\) of torch.int64: triples are whole numbers"),
     "no whole numbers": (torch.tensor([[0.0, 1.0, 2.0]]), "of torch.float32: triples are whole numbers"),
 }
@@ -222,3 +226,14 @@ def test_the_facts_are_those_of_the_data_set(trained: Path):
     facts = dsomgnn.load(trained).need_facts()
     assert facts.dataset.sha256 == load_dataset(trained.parents[1] / "tiny").sha256
     assert facts.split_of(torch.tensor([[0, 1, 1], [0, 1, 3], [2, 1, 0], [0, 0, 0]])).tolist() == [0, 1, 2, -1]
+
+
+def test_neither_random_state_nor_exactness_of_products_is_left_changed(trained: Path):
+    torch.manual_seed(5)
+    wanted = torch.rand(2)
+    dsomgnn.load(trained, "teacher:st")  # sets what a run needs
+    before = torch.get_float32_matmul_precision()
+    torch.manual_seed(5)
+    dsomgnn.load(trained, "teacher:st").predict("a", "likes")
+    assert torch.equal(torch.rand(2), wanted)
+    assert torch.get_float32_matmul_precision() == before
