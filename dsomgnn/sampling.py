@@ -27,7 +27,7 @@ class BlockSampler:
 
     def __init__(self, mkg: MKG, fanouts: Sequence[int]):
         self.mkg, self.fanouts = mkg, list(fanouts)
-        self._pairs, self._pair = self._key(mkg.edges[:, [0, 2]]).unique(return_inverse=True)
+        self._pairs, self._pair = mkg.joined
         self._hidden = torch.zeros(len(self._pairs), dtype=torch.bool)
         self._place = torch.zeros(mkg.num_entities, dtype=torch.long)
         self._known = torch.zeros(mkg.num_entities, dtype=torch.bool)
@@ -81,10 +81,6 @@ class BlockSampler:
 
     def _places_of(self, own: Tensor) -> Tensor:
         """Which of the graph's pairs of entities these are; pairs without an edge are left out."""
-        key = self._key(own)
+        key = self.mkg.pair_key(own)
         at = torch.searchsorted(self._pairs, key).clamp(max=len(self._pairs) - 1)
         return at[self._pairs[at] == key]
-
-    def _key(self, pairs: Tensor) -> Tensor:
-        """A number per pair of entities (n, 2) that is the same both ways round."""
-        return pairs.amin(1) * self.mkg.num_entities + pairs.amax(1)

@@ -198,8 +198,9 @@ def test_a_lesson_over_a_pool_of_all_entities_is_that_over_all(taught):
         effect = lesson.held_out_effect(view)
         assert lesson.held_out_effect(distiller.view(batch)).isfinite().all()
         position = torch.cat([batch.position[batch.row == i][:1] for i in range(20)])
-        evidence = lesson._evidence(view, row, distiller.training.target[position])
-        state = distiller.state(view, row, position)
+        target = view.pool.place(distiller.training.target[position])
+        evidence = lesson._evidence(view, row, target)
+        state = distiller.state(view, row, position, target)
         state[:, -6:-4] = 0  # mass on neighbours: of these walks, or of those that the cache was made with
         found.append((effect, evidence.own_effect(), evidence.student(2.0), state))
     torch.testing.assert_close(*found)
@@ -209,7 +210,7 @@ def test_a_lesson_over_a_pool_brings_of_a_hubs_answers_those_that_were_drawn(tau
     """Most triples are of queries with many: the pool would be about all entities."""
     _, _, distiller, lesson = taught(5)
     seed_all(3)
-    view, _, position = lesson._view(lesson.trained)
+    view, _, position, _ = lesson._view(lesson.trained)
     assert torch.equal(view.batch.position.unique(), position.unique())
     answers = distiller.training.indptr.diff()[view.batch.index]
     assert answers.sum() > 3 * len(view.batch.row)

@@ -7,6 +7,7 @@ import warnings
 import zlib
 from collections import Counter
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -36,10 +37,10 @@ class Feature:
     def dim(self) -> int:
         return self.values.shape[1]
 
-    @property
+    @cached_property
     def sha256(self) -> str:
-        digest = hashlib.sha256(self.values.numpy().tobytes())
-        digest.update(self.present.numpy().tobytes())
+        digest = hashlib.sha256(np.ascontiguousarray(self.values.numpy()).data)
+        digest.update(np.ascontiguousarray(self.present.numpy()).data)
         return digest.hexdigest()
 
     def kept(self, share: float, seed: int) -> Feature:

@@ -77,11 +77,17 @@ class MKG:
 
     @cached_property
     def homogeneous(self) -> DGLGraph:
-        """The same edges as one type, in the order of `edges`, with the relation as edge data "relation".
+        """The same edges as one type, in the order of `edges`.
 
         Sampling 1,070 edge types costs hundreds of times what sampling one does, so samplers use this view.
         """
-        head, relation, tail = self.edges.unbind(1)
-        graph = dgl.graph((head, tail), num_nodes=self.num_entities)
-        graph.edata["relation"] = relation
-        return graph
+        return dgl.graph((self.edges[:, 0], self.edges[:, 2]), num_nodes=self.num_entities)
+
+    @cached_property
+    def joined(self) -> tuple[Tensor, Tensor]:
+        """Keys of the pairs of entities that an edge joins, sorted, and the place of each edge's among them, (2n,)."""
+        return self.pair_key(self.edges[:, [0, 2]]).unique(return_inverse=True)
+
+    def pair_key(self, pairs: Tensor) -> Tensor:
+        """A number per pair of entities (n, 2) that is the same both ways round."""
+        return pairs.amin(1) * self.num_entities + pairs.amax(1)

@@ -167,17 +167,14 @@ class Distiller:
     def mask(self, view: View) -> Tensor:
         return speak(self.teachers, view.batch.queries)
 
-    def state(self, view: View, row: Tensor | None = None, position: Tensor | None = None) -> Tensor:
-        """States of the batch's triples, or of those given by row and position in training order."""
+    def state(self, view: View, *triples: Tensor) -> Tensor:
+        """States of the batch's triples, or of those given by row, position in training order and target's place in
+        the pool, each (n,)."""
         assert self.states is not None
-        logits, pool = view.logits.to(view.table.dtype), view.pool
-        lse = pool.weighed(logits).logsumexp(1)
-        state = self.states.of(view.batch, view.around, view.query, view.seen.relation, view.table, logits, lse, pool)
-        target = view.target
-        if row is None or position is None:
-            row, position = view.batch.row, view.batch.position
-        else:
-            target = pool.place(self.training.target[position.cpu()].to(row.device))
+        row, position, target = triples or (view.batch.row, view.batch.position, view.target)
+        logits = view.logits.to(view.table.dtype)
+        lse = view.pool.weighed(logits).logsumexp(1)
+        state = self.states.of(view, logits, lse)
         return self.states.per_triple(state, row, position, logits[row, target] - lse[row])
 
     def open(self, batch: Batch) -> Batch:

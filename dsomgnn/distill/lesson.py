@@ -12,6 +12,7 @@ from dsomgnn.distill.losses import inside_mask
 from dsomgnn.distill.reinforce import Rollout
 from dsomgnn.distill.rewards import Evidence, improvement, log_probability_gain
 from dsomgnn.distill.view import View
+from dsomgnn.unwaited import moved
 
 
 class Lesson:
@@ -32,9 +33,8 @@ class Lesson:
         """One REINFORCE step of the agent on `rows` random triples."""
         distiller, weights = self.distiller, self.distiller.weights
         by_gain, credit = self.agent.options.reward == "log-probability", self.agent.options.credit
-        view, row, position = self._view(self.held if by_gain and self.held is not None else self.trained)
+        view, row, position, target = self._view(self.held if by_gain and self.held is not None else self.trained)
         log_probs = distiller.log_probs(view.batch, view.pool)[:, row]
-        target = distiller.training.target[position.cpu()]
         evidence, mask = self._evidence(view, row, target), distiller.mask(view)[row]
         if by_gain:
 
@@ -47,16 +47,18 @@ class Lesson:
             def delta(action: Tensor) -> Tensor:
                 return improvement(evidence.logits, log_probs, action, inside, effect, weights, view.pool, credit)
 
-        return self.agent.learn(distiller.state(view, row, position), mask, delta)
+        return self.agent.learn(distiller.state(view, row, position, target), mask, delta)
 
     @torch.no_grad()
-    def _view(self, triples: Tensor) -> tuple[View, Tensor, Tensor]:
-        """The student on the queries of some of the triples; each one's row, and its training position."""
+    def _view(self, triples: Tensor) -> tuple[View, Tensor, Tensor, Tensor]:
+        """The student on the queries of some of the triples; each one's row, its training position, and its target's
+        place in the pool."""
         position = triples[torch.randint(len(triples), (self.agent.options.rows,))]
         batch, row = self._around(self.distiller.training, position)
         target = self.distiller.training.target[position]
         view = self.distiller.view(self.distiller.open(batch), target)
-        return view, row.to(view.logits.device), position.to(view.logits.device)
+        row, position, target = (moved(x, view.query.device) for x in (row, position, target))
+        return view, row, position, view.pool.place(target)
 
     def _around(self, queries: TrainingQueries, position: Tensor) -> tuple[Batch, Tensor]:
         """The batch of the queries that triples ask, and the row of each triple in it. Over sampled candidates other
@@ -83,24 +85,23 @@ class Lesson:
         with torch.enable_grad():
             also = [target, *([] if view.pool.ids is None else [view.pool.ids.cpu()])]
             held = self.distiller.view(batch, torch.cat(also))
-        effect = self._evidence(held, row, target).own_effect() / len(row)
-        by_row = torch.zeros_like(held.logits, dtype=effect.dtype).index_add_(0, row.to(effect.device), effect)
+        row, target = (moved(x, held.query.device) for x in (row, target))
+        effect = self._evidence(held, row, held.pool.place(target)).own_effect() / len(row)
+        by_row = torch.zeros_like(held.logits, dtype=effect.dtype).index_add_(0, row, effect)
         products = by_row @ held.table.detach(), by_row.T @ held.query.detach()
         to_table, to_relation = torch.autograd.grad((held.query, held.table), (table, relation), products)
         if to_table.is_sparse:  # its rows are those of the pool, in order
             to_table = to_table.coalesce().values()
         head, wanted = view.batch.queries.unbind(1)
-        moved = student.score.query(to_table[held.pool.place(head)], view.seen.relation) + student.score.query(
-            view.seen.head, to_relation[wanted]
-        )
+        pushed = student.score.query(to_table[held.pool.place(head)], view.seen.relation)
+        pushed = pushed + student.score.query(view.seen.head, to_relation[wanted])
         if view.pool.ids is not None:
             to_table = to_table[held.pool.place(view.pool.ids)]
-        return student.score.logits(moved, view.table) + student.score.logits(view.query, to_table)
+        return pushed @ view.table.T + view.query @ to_table.T
 
     def _evidence(self, view: View, row: Tensor, target: Tensor) -> Evidence:
-        device, pool = view.logits.device, view.pool
-        target = pool.place(target.to(device))
-        answers = self.distiller.known
+        """`target` (n,): places in the pool."""
+        device, pool, answers = view.logits.device, view.pool, self.distiller.known
         known_row, known = (x.to(device) for x in answers.gather(answers.find(view.batch.queries.cpu())))
         there = pool.holds(known)
         rivals = torch.ones_like(view.logits, dtype=torch.bool)

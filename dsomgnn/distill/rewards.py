@@ -45,10 +45,6 @@ class Evidence:
         """The target's entry of each row, (B,)."""
         return values.gather(1, self.target[:, None])[:, 0]
 
-    def cross_entropy(self) -> Tensor:
-        """Mean -log p(target) of the student among the rivals."""
-        return -self.of_target(self.student()).mean()
-
     def own_effect(self) -> Tensor:
         """Derivative of each row's own cross entropy by its scores, (B, N)."""
         effect = self.student().exp()

@@ -11,6 +11,7 @@ from torch import Tensor
 from dsomgnn.batches import Batch, TrainingQueries, rows_within, step_memory
 from dsomgnn.data.mkg import MKG
 from dsomgnn.distill.teachers import FrozenTeacher
+from dsomgnn.distill.view import View
 from dsomgnn.neighbourhood import Neighbourhood, Neighbours
 from dsomgnn.pool import EVERYONE, Pool
 from dsomgnn.unwaited import counts
@@ -129,26 +130,15 @@ class StateBuilder:
         teachers, targets = len(self.teachers), self.cache is not None and self.cache.log_target is not None
         return 3 * student_width + 2 + 4 * teachers + (2 * teachers + 1 if targets else 0)
 
-    def of(
-        self,
-        batch: Batch,
-        near: Neighbourhood,
-        query: Tensor,
-        relation: Tensor,
-        table: Tensor,
-        logits: Tensor,
-        lse: Tensor,
-        pool: Pool = EVERYONE,
-    ) -> Tensor:
-        """One row per query of the batch, from the student's query vectors and relations (B, d), entities (P, d),
-        scores (B, P) and their log normalisers (B,). Neighbours are places in the pool."""
-        index = batch.index
-        said = describe(self.teachers, batch, near, pool) if self.cache is None else self.cache.of(index)
-        context = table.new_zeros(query.shape).index_add_(0, near.row, table[near.node])
-        count = counts(near.row, len(query)).clamp(min=1)[:, None]
+    def of(self, view: View, logits: Tensor, lse: Tensor) -> Tensor:
+        """One row per query of a view, with its scores (B, P) and their log normalisers (B,)."""
+        index, near = view.batch.index, view.around
+        said = self.cache.of(index) if self.cache else describe(self.teachers, view.batch, near, view.pool)
+        context = view.table.new_zeros(view.query.shape).index_add_(0, near.row, view.table[near.node])
+        count = counts(near.row, len(view.query)).clamp(min=1)[:, None]
         agreement = logits.gather(1, said.top) - lse[:, None]
         scalars = [said.entropy / 5, said.mass, agreement / 5, said.speaks]
-        vectors = [_unit_variance(v) for v in (query, relation, context / count)]
+        vectors = [_unit_variance(v) for v in (view.query, view.seen.relation, context / count)]
         return torch.cat([*vectors, self.graph[index], *scalars], 1).detach()
 
     def per_triple(self, state: Tensor, row: Tensor, position: Tensor, log_u_target: Tensor) -> Tensor:

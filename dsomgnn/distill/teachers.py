@@ -56,8 +56,8 @@ class FrozenTeacher:
         """Scores (B, P) of queries (B, 2) over `heat`, a number or (B, 1), made in `dtype`; `index` (B,): which
         training queries they are, -1 of others. Added to what is in `onto` (B, P), where it is given."""
         dtype = dtype or self.entities.dtype
-        factors = (self.vectors(queries, index) / heat).to(dtype), pool.rows(self.entities).to(dtype)
-        return self.score.logits(*factors) if onto is None else onto.addmm_(factors[0], factors[1].T)
+        query, candidates = (self.vectors(queries, index) / heat).to(dtype), pool.rows(self.entities).to(dtype)
+        return query @ candidates.T if onto is None else onto.addmm_(query, candidates.T)
 
     def multiplied_in(self, dtype: torch.dtype) -> FrozenTeacher:
         """The same with entities in the number format of its products."""

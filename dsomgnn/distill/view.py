@@ -92,10 +92,11 @@ def look(
     width = entities if pool.ids is None else len(pool.ids)
     rows = rows_within(width, 3, dtype, step_memory(device))
     spans = tuple(_spans(batch, around, near, rows))
-    seen = student.read(batch, pool)
+    there = pool.to(device)
+    seen = student.read(batch, pool, there)
     query = student.score.query(seen.head, seen.relation)
     factors = query.detach().to(dtype), seen.table.detach().to(dtype)
-    here = batch.to(device), pool.to(device), moved(target, device), around.to(device), near.to(device)
+    here = batch.to(device), there, moved(target, device), around.to(device), near.to(device)
     return View(*here, seen, query, factors, spans)
 
 

@@ -81,10 +81,6 @@ class Model(nn.Module):
         self.score, self.fusion, self.encoder, self.sampler = score, fusion, encoder, sampler
         self.relation = nn.Parameter(init * torch.randn(2 * num_relations, fusion.width))
 
-    def candidates(self) -> Tensor:
-        """Fused vectors of all entities, (N, d)."""
-        return self.fusion()
-
     def heads(self, table: Tensor | None, head: Tensor, own: Tensor | None = None, most: int = 0) -> Tensor:
         """Encoded heads (B, d) for entity ids (B,); no message passes between the pairs of entities `own` (n, 2). Both
         are on the CPU.
@@ -122,17 +118,20 @@ class Model(nn.Module):
         `dtype`: of the products with all candidates. The pool holds heads and targets of the batch; both are on the
         CPU, wherever the model is.
         """
-        seen, device = self.read(batch, pool), self.relation.device
+        device = self.relation.device
+        there = pool.to(device)
+        seen = self.read(batch, pool, there)
         query = self.score.query(seen.head, seen.relation)
         asked = moved(batch.row, device), moved(pool.place(batch.target), device)
-        return fused_cross_entropy(query, seen.table, *asked, dtype, pool.to(device)) + weight * self.regulariser(seen)
+        return fused_cross_entropy(query, seen.table, *asked, dtype, there) + weight * self.regulariser(seen)
 
-    def read(self, batch: Batch, pool: Pool = EVERYONE) -> Reading:
-        """Candidates, encoded heads, relations and tails, on the model's device, of a batch on the CPU."""
+    def read(self, batch: Batch, pool: Pool, there: Pool) -> Reading:
+        """Candidates, encoded heads, relations and tails, on the model's device, of a batch and a pool on the CPU; the
+        pool is `there` too."""
         head, relation = batch.queries.unbind(1)
         tail, times = batch.target.unique(return_counts=True)
         device = self.relation.device
-        candidates = self.fusion(pool.to(device).ids)
+        candidates = self.fusion(there.ids)
         at_head, at_tail = (moved(pool.place(entities), device) for entities in (head, tail))
         if self.encoder is None:
             table, heads, tails = read(candidates, at_head, at_tail)
@@ -150,10 +149,10 @@ class Model(nn.Module):
     def encode_all(self, asked: Tensor | None = None, edges: int = EDGES) -> tuple[Tensor, Tensor]:
         """Candidates (N, d), and encoded heads (N, d) of all entities, or of those `asked` (n,), zeros for others.
 
-        Every train edge is used, but HEARD of a hub's, FURTHER where it is a neighbour, the same ones each time; about
-        so many `edges` of the last layer at a time.
+        Every train edge is used, but HEARD of a hub's, FURTHER where it is a neighbour: the same ones each time that
+        the same entities are asked. About so many `edges` of the last layer at a time.
         """
-        table = self.candidates().detach()
+        table = self.fusion().detach()
         if self.encoder is None or self.sampler is None:
             return table, table
         heads = torch.zeros_like(table)

@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 class ScoreFunction(Protocol):
-    """Linear in head, in relation and in tail: an inner product of query and candidate.
+    """Linear in head, in relation and in tail: a score is the inner product of query vector and candidate.
 
     `parts`: how many equal parts a vector has (2: real and imaginary). Widths are real numbers per vector."""
 
@@ -18,11 +18,7 @@ class ScoreFunction(Protocol):
     parts: int
 
     def query(self, head: Tensor, relation: Tensor) -> Tensor:
-        """Query vectors (B, d) from heads (B, d) and relations (B, d)."""
-        ...
-
-    def logits(self, query: Tensor, candidates: Tensor) -> Tensor:
-        """Scores (B, N) of candidates (N, d)."""
+        """Query vectors (B, d) from heads (B, d) and relations (B, d); `query @ candidates.T` are scores."""
         ...
 
 
@@ -36,9 +32,6 @@ class ComplEx:
         (a, b), (c, d) = head.chunk(2, -1), relation.chunk(2, -1)
         return torch.cat([a * c - b * d, a * d + b * c], -1)
 
-    def logits(self, query: Tensor, candidates: Tensor) -> Tensor:
-        return query @ candidates.T
-
 
 class DistMult:
     """<h, r, t> (Yang et al. 2015)."""
@@ -48,9 +41,6 @@ class DistMult:
 
     def query(self, head: Tensor, relation: Tensor) -> Tensor:
         return head * relation
-
-    def logits(self, query: Tensor, candidates: Tensor) -> Tensor:
-        return query @ candidates.T
 
 
 SCORES: dict[str, type[ComplEx] | type[DistMult]] = {"complex": ComplEx, "distmult": DistMult}

@@ -98,7 +98,7 @@ def test_a_target_that_is_moved_elsewhere_does_not_change_its_own_query(job):
     model = scrambled(job, "gnn")
     training = TrainingQueries(job.teacher_mkg)
     batch = training.at(torch.tensor([7]))
-    table = model.candidates().detach()
+    table = model.fusion().detach()
     before = model.heads(table, batch.queries[:, 0], batch.pairs, most=-1)
     neighbours = set(job.teacher_mkg.edges[job.teacher_mkg.edges[:, 2] == batch.queries[0, 0], 0].tolist())
     only = [t for t in batch.target.tolist() if t in neighbours]
@@ -110,7 +110,7 @@ def test_frozen_scores_are_the_models_scores(job):
     model = scrambled(job, "plain")
     frozen = freeze("plain", model, None)
     queries = torch.tensor([[0, 1], [5, 30]])
-    expected = model.score.logits(model.score.query(frozen.entities[[0, 5]], model.relation[[1, 30]]), frozen.entities)
+    expected = model.score.query(frozen.entities[[0, 5]], model.relation[[1, 30]]) @ frozen.entities.T
     torch.testing.assert_close(frozen.logits(queries), expected)
     assert not frozen.entities.requires_grad
 

@@ -98,15 +98,12 @@ def test_structure_dropout_hides_structure_in_training_only(kind):
 def test_a_score_of_blocks_is_the_sum_of_one_complex_score_per_block():
     fusion, score = make("blocks"), ComplEx()
     relation = torch.randn(1, fusion.width).expand(N, -1)
-    whole = score.logits(score.query(fusion(), relation), fusion())
+    whole = score.query(fusion(), relation) @ fusion().T
     widths = [RANK, SMALL, SMALL]
     assert fusion.width == 2 * sum(widths)
     real, imaginary = (x.split(widths, 1) for x in relation.chunk(2, 1))
     vectors, _ = fusion.sources()
-    parts = [
-        score.logits(score.query(v, torch.cat([re, im], 1)), v)
-        for v, re, im in zip(vectors, real, imaginary, strict=True)
-    ]
+    parts = [score.query(v, torch.cat([re, im], 1)) @ v.T for v, re, im in zip(vectors, real, imaginary, strict=True)]
     torch.testing.assert_close(whole, sum(parts))
     assert all(part.any() for part in parts)
 

@@ -47,12 +47,12 @@ def make(mkg, name="complex", encoder=None, fanouts=(-1, -1)) -> Model:
 def test_the_loss_is_the_mean_over_triples_of_cross_entropy_and_n3(random_mkg, name, encoder):
     model = make(random_mkg, name, encoder)
     batch = TrainingQueries(random_mkg).at(torch.arange(5, 25))
-    table = model.candidates()
+    table = model.fusion()
     heads = model.heads(table, batch.queries[:, 0], batch.pairs)
     wanted = 0
     for row, target in zip(batch.row.tolist(), batch.target.tolist(), strict=True):
         head, relation = heads[row][None], model.relation[batch.queries[row, 1]][None]
-        logits = model.score.logits(model.score.query(head, relation), table)[0]
+        logits = (model.score.query(head, relation) @ table.T)[0]
         wanted += logits.logsumexp(0) - logits[target]
         wanted += 0.3 * sum(lengths(v, model.score.parts).pow(3).sum() for v in (head, relation, table[target]))
     torch.testing.assert_close(model.loss(batch, 0.3), wanted / len(batch.row))
@@ -84,7 +84,7 @@ def thin(mkg_of):
 @pytest.mark.parametrize("encoder", ENCODERS)
 def test_a_training_query_does_not_feel_its_target_and_a_new_query_does(thin, encoder):
     model = make(thin, "complex", encoder)
-    table, head, own = model.candidates().detach(), torch.tensor([0]), torch.tensor([[0, 1]])
+    table, head, own = model.fusion().detach(), torch.tensor([0]), torch.tensor([[0, 1]])
 
     def gradient(**how):
         x = table.clone().requires_grad_()
@@ -98,7 +98,7 @@ def test_a_training_query_does_not_feel_its_target_and_a_new_query_does(thin, en
 
 def test_repeated_heads_are_encoded_alike_and_in_order(random_mkg):
     model = make(random_mkg, encoder="compgcn")
-    table, head = model.candidates(), torch.tensor([9, 3, 9, 39, 0, 3])
+    table, head = model.fusion(), torch.tensor([9, 3, 9, 39, 0, 3])
     found = model.heads(table, head)
     torch.testing.assert_close(found, torch.cat([model.heads(table, h[None]) for h in head]))
 
@@ -112,7 +112,7 @@ def test_encoding_all_in_chunks_is_encoding_all_at_once_with_every_neighbour(ran
     torch.testing.assert_close(found[some], whole[some])
     assert not found[[0, 38]].any()
     full = make(random_mkg, encoder="rgcn", fanouts=(-1, -1))
-    torch.testing.assert_close(full.heads(full.candidates(), torch.arange(40)), whole)
+    torch.testing.assert_close(full.heads(full.fusion(), torch.arange(40)), whole)
 
 
 def test_layers_that_come_to_too_many_edges_are_made_for_fewer_entities(random_mkg, monkeypatch):
