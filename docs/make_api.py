@@ -32,9 +32,10 @@ for answer in student.predict("Kenya", "speaks", k=3):
 Errors are kinds of `dsomgnn.DsomError`; the message is the one that the command line prints.
 """
 GROUPS = {
-    "Commands": "load_recipe fit_recipe rank_run predict_file explain_run export_run check_export compare_runs",
+    "Training and ranking": "load_recipe fit_recipe resume_run rank_run compare_runs",
+    "Other commands": "predict_file explain_run export_run check_export",
     "A trained model": "load Loaded Answer",
-    "Data": "load_dataset Dataset MKG Answers Feature",
+    "Data": "find_dataset load_dataset Dataset MKG Answers Feature",
     "Models": "ComplEx DistMult Lookup CompGCN RGCN Layer",
     "Settings and errors": "Recipe DsomError RecipeError DataError PluginError CheckpointError",
 }

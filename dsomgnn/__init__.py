@@ -2,10 +2,11 @@
 
 Public names load on first use, so that `import dsomgnn` stays cheap:
 
-    load_dataset, MKG                      a folder of triples, and its heterogeneous DGLGraph
+    find_dataset, load_dataset, MKG        a data set by name, its triples, and its heterogeneous DGLGraph
     ComplEx, DistMult                      score functions
     CompGCN, RGCN, Lookup, Layer           encoders, and what an encoder of your own receives
-    load_recipe, fit_recipe, rank_run      the two commands, from Python
+    load_recipe, fit_recipe, resume_run    training, from Python
+    rank_run                               ranking, from Python
     load, Loaded                           a trained model, to be asked: load(run).predict("Kenya", "speaks")
     predict_file, explain_run, export_run  the commands on a trained run, from Python
     compare_runs                           whether runs differ by more than noise
@@ -23,6 +24,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 __version__ = "0.1.0"
 
 _HOMES = {
+    "find_dataset": "places",
     "load_dataset": "data.triples",
     "Dataset": "data.triples",
     "MKG": "data.mkg",
@@ -37,6 +39,7 @@ _HOMES = {
     "Recipe": "settings",
     "load_recipe": "recipe",
     "fit_recipe": "fit",
+    "resume_run": "fit",
     "rank_run": "ranking",
     "load": "predict.loaded",
     "Loaded": "predict.loaded",

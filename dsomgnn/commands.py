@@ -10,15 +10,14 @@ from typing import Any
 from dsomgnn.build import Job, build
 from dsomgnn.check import check_recipe
 from dsomgnn.errors import INTERRUPTED
-from dsomgnn.fit import fit
+from dsomgnn.fit import fit, open_stopped
 from dsomgnn.output import show, unless_closed, write_json
 from dsomgnn.progress import Progress
 from dsomgnn.rank.paper import latex, markdown
 from dsomgnn.rank.tables import choice_table, overall_table, phase_table, readable, relation_table, slice_table
-from dsomgnn.ranking import BASELINE, STUDENT, Ranking, model_names, open_job, open_ranking
+from dsomgnn.ranking import BASELINE, STUDENT, Ranking, model_names, open_ranking
 from dsomgnn.report.make import make_report, open_baseline
 from dsomgnn.run import Run, latest_run
-from dsomgnn.sealed import require_whole
 from dsomgnn.settings import Recipe
 
 
@@ -30,12 +29,10 @@ def fit_command(recipe: Recipe, recipe_path: Path, run_path: Path | None, teache
 
 def resume_command(path: Path) -> None:
     run = Run.open(path)
-    record = run.record()
-    if record["finished"]:
-        require_whole(path, run.recipe())
+    job = open_stopped(run)
+    if job is None:
         print(f"{path} is finished. Next: dsomgnn rank {path}")
         return
-    job = open_job(run, record, with_features=True)
     _fit(job, run, lambda progress: fit(job, run, progress))
 
 

@@ -23,10 +23,11 @@ from dsomgnn.optimise import Optimisers
 from dsomgnn.phase import Phase, finish, train
 from dsomgnn.pretraining import make_teachers
 from dsomgnn.progress import Progress
+from dsomgnn.ranking import open_job
 from dsomgnn.record import finished_record, processed_on, start_record
 from dsomgnn.run import CHECKPOINT, Run, load_into
 from dsomgnn.sampling import seed_all
-from dsomgnn.sealed import digests
+from dsomgnn.sealed import digests, require_whole
 from dsomgnn.taken import others_told, same_teachers, teacher_key
 from dsomgnn.trackers import tracked, tracker_class
 from dsomgnn.unread import unread
@@ -139,14 +140,40 @@ def _student_epoch(
 
 @fork_rng(devices=[])
 def fit_recipe(
-    recipe_path: str | Path, run_path: str | Path, changes: list[str] | tuple[str, ...] = ()
+    recipe_path: str | Path,
+    run_path: str | Path,
+    changes: list[str] | tuple[str, ...] = (),
+    teachers_of: Sequence[str | Path] = (),
 ) -> dict[str, Any]:
-    """`dsomgnn fit RECIPE --run DIR`, from Python: the record of the run.
+    """`dsomgnn fit RECIPE --run DIR`, from Python: the record of the run, as record.json has it.
 
-    `changes`: settings as "key=value". Raises RecipeError, DataError, PluginError, CheckpointError.
+    "phases" holds, by teacher's name and "student", {"valid_mrr", "best_epoch", "epochs", "seconds", "temperature",
+    ...}, and the student's "choices" of an agent; beside it "finished", "seconds", "seed", "device", "modalities",
+    "data", "versions". `changes`: settings as "key=value". `teachers_of`: runs whose teachers are taken over where they
+    would come out the same. Raises RecipeError, DataError, PluginError, CheckpointError.
     """
     from dsomgnn.recipe import load_recipe
 
     recipe_path = Path(recipe_path)
     job = build(load_recipe(recipe_path, changes), recipe_path.parent)
-    return fit(job, Run.create(Path(run_path), recipe_path))
+    return fit(job, Run.create(Path(run_path), recipe_path), teachers_of=[Path(path) for path in teachers_of])
+
+
+@fork_rng(devices=[])
+def resume_run(run_path: str | Path) -> dict[str, Any]:
+    """`dsomgnn fit --resume RUN`, from Python: the record of the run, which is trained to its end.
+
+    Raises CheckpointError for what is no run or lacks a file, DataError where its data are others now.
+    """
+    run = Run.open(Path(run_path))
+    job = open_stopped(run)
+    return fit(job, run) if job else run.record()
+
+
+def open_stopped(run: Run) -> Job | None:
+    """The job of a run that can go on; None where it is finished, and whole."""
+    record = run.record()
+    if record["finished"]:
+        require_whole(run.path, run.recipe())
+        return None
+    return open_job(run, record, with_features=True)

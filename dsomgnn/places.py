@@ -42,8 +42,11 @@ def at_hand(name: str, folder: Path) -> Path | None:
     return next((p for p in places if any((p / f"train.txt{end}").exists() for end in ("", ".gz"))), None)
 
 
-def find_dataset(name: str, folder: Path) -> Path:
-    """`at_hand`, or a DataError that says where it was looked for."""
+def find_dataset(name: str, folder: Path = Path()) -> Path:
+    """The folder of a data set, looked up by name as recipes that lie in `folder` do.
+
+    Raises DataError, which says where it was looked for.
+    """
     found = at_hand(name, folder)
     if found is not None:
         return found

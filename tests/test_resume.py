@@ -13,6 +13,7 @@ import pytest
 import torch
 from conftest import unsealed
 
+import dsomgnn
 import dsomgnn.distill.teachers
 import dsomgnn.phase
 from dsomgnn.optimise import Optimisers
@@ -271,3 +272,30 @@ def test_a_run_over_sampled_candidates_and_part_epochs_goes_on_to_exactly_the_sa
     assert interrupt("student", 3, 0, ("few.toml", "--run", "out")).code == 130
     assert call("fit", "--resume", "out").code == 0
     assert_same(Path("out"), Path("one"))
+
+
+def test_from_python_a_run_goes_on_as_from_the_command_line_and_a_finished_one_is_told(workshop: Path, trained: Path):
+    train = dsomgnn.phase._epoch
+
+    def stopping(phase, run, seed, standing, *more):
+        if (phase.name, standing.epoch) == ("student", 2):
+            raise KeyboardInterrupt
+        return train(phase, run, seed, standing, *more)
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(KeyboardInterrupt):
+        patch.setattr(dsomgnn.phase, "_epoch", stopping)
+        dsomgnn.fit_recipe("tiny.toml", "out")
+    assert dsomgnn.resume_run("out")["finished"]
+    assert_same(Path("out"), trained)
+    assert dsomgnn.resume_run("out")["phases"] == Run(Path("out")).record()["phases"]
+    Path("out/student.safetensors").unlink()
+    with pytest.raises(dsomgnn.CheckpointError, match=r"lacks student\.safetensors"):
+        dsomgnn.resume_run("out")
+
+
+def test_training_leaves_the_random_state_of_who_calls_it(workshop: Path):
+    torch.manual_seed(11)
+    wanted = torch.rand(2)
+    torch.manual_seed(11)
+    dsomgnn.fit_recipe("tiny.toml", "out", ["distill.policy=none", "student.epochs=1"])
+    assert torch.equal(torch.rand(2), wanted)

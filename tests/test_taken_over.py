@@ -10,6 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+import dsomgnn
+
 
 def phases(run: Path) -> dict:
     return json.loads((run / "record.json").read_text())["phases"]
@@ -111,3 +113,13 @@ def test_another_place_among_the_teachers_another_version_and_another_encoder_ar
     assert reply.code == 2
     assert "st (number among the teachers 2 there, 1 here, dsomgnn 0.0." in reply.err
     assert "s (number among the teachers 1 there, 2 here, dsomgnn 0.0." in reply.err
+
+
+def test_from_python_too(workshop: Path, finished: Path):
+    record = dsomgnn.fit_recipe("tiny.toml", "some", ["teachers.st.epochs=3"], teachers_of=[finished])
+    assert record["phases"]["s"]["taken_from"] == str(finished)
+    assert "taken_from" not in record["phases"]["st"]
+
+
+def test_a_data_set_is_found_by_name_from_python(workshop: Path):
+    assert dsomgnn.load_dataset(dsomgnn.find_dataset("tiny")).num_entities == 6

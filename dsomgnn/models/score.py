@@ -29,6 +29,7 @@ class ComplEx:
     parts = 2
 
     def query(self, head: Tensor, relation: Tensor) -> Tensor:
+        """Query vectors (B, d) of heads and relations (B, d); `query @ candidates.T` are scores."""
         (a, b), (c, d) = head.chunk(2, -1), relation.chunk(2, -1)
         return torch.cat([a * c - b * d, a * d + b * c], -1)
 
@@ -40,6 +41,7 @@ class DistMult:
     parts = 1
 
     def query(self, head: Tensor, relation: Tensor) -> Tensor:
+        """Query vectors (B, d) of heads and relations (B, d); `query @ candidates.T` are scores."""
         return head * relation
 
 
