@@ -12,7 +12,8 @@ from torch import Tensor
 from dsomgnn.batches import TrainingQueries
 from dsomgnn.data.answers import Answers
 from dsomgnn.data.mkg import MKG
-from dsomgnn.data.triples import Dataset, hold_out, load_dataset
+from dsomgnn.data.triples import Dataset
+from dsomgnn.dataset import read_dataset
 from dsomgnn.device import pick_device, prepare_torch
 from dsomgnn.distill.agent import Agent, AgentOptions, FixedChoice
 from dsomgnn.distill.distiller import Distiller, Stages
@@ -26,7 +27,6 @@ from dsomgnn.models.fusion import FUSIONS
 from dsomgnn.models.model import Model
 from dsomgnn.models.score import SCORES
 from dsomgnn.neighbourhood import Neighbours
-from dsomgnn.places import find_dataset
 from dsomgnn.processor import number_format
 from dsomgnn.registry import make_encoder, plugin_file
 from dsomgnn.sampling import BlockSampler, seed_all
@@ -98,19 +98,18 @@ class Job:
 def build(
     recipe: Recipe,
     folder: str | Path = ".",
-    data_folder: str | Path | None = None,
+    dataset: Dataset | None = None,
     with_features: bool = True,
 ) -> Job:
-    """Load what a recipe names; `folder` is where the recipe lies. A student needs no features.
+    """Load what a recipe names, but for its data set where that is there; `folder` is where the recipe lies. A student
+    needs no features.
 
     Raises DataError, PluginError, RecipeError.
     """
     folder = Path(folder)
     device = pick_device(recipe.device)
     prepare_torch(device, recipe.threads, recipe.sampled)
-    dataset = load_dataset(data_folder or find_dataset(recipe.data.name, folder))
-    if recipe.data.holdout:
-        dataset = hold_out(dataset, recipe.data.holdout)
+    dataset = dataset or read_dataset(recipe, folder)
     wanted = {name for teacher in recipe.pool.values() for name in teacher.modalities if with_features}
     features = {n: make_feature(n, f, dataset, recipe.seed, device) for n, f in recipe.features.items() if n in wanted}
     mkg = MKG(dataset, features)

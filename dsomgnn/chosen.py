@@ -20,8 +20,7 @@ from dsomgnn.models.model import Model
 from dsomgnn.neighbourhood import Neighbours
 from dsomgnn.run import Run, load_into
 from dsomgnn.sampling import seed_all
-
-FILE = "policy.safetensors"
+from dsomgnn.sealed import POLICY_FILE
 
 
 def asked_as_in_training(job: Job, triples: Tensor) -> tuple[TrainingQueries, Tensor]:
@@ -77,7 +76,7 @@ def _distiller(
     neighbours = Neighbours(job.teacher_mkg, distill.neighbourhood, distill.hops, distill.walks)
     states = make_states(job, list(teachers), neighbours, asked)
     policy = Policy(states.width(student.relation.shape[1]), len(teachers), recipe.agent.hidden).to(job.device)
-    load_into(policy, run.read_tensors(FILE)[0], str(run.path / FILE))
+    load_into(policy, run.read_tensors(POLICY_FILE)[0], str(run.path / POLICY_FILE))
     agent = Agent(policy, AgentOptions())
     given = (agent, LossWeights(), recipe.student.n3)
     return Distiller(

@@ -8,15 +8,14 @@ from typing import Any
 
 from torch.random import fork_rng
 
-from dsomgnn.build import Job, build, make_distiller, make_student, plugins, queries_of
+from dsomgnn.beginning import begin
+from dsomgnn.build import Job, build, make_distiller, make_student, queries_of
 from dsomgnn.choices import choice_report
-from dsomgnn.contract import check_teacher
 from dsomgnn.distill.agent import Agent
 from dsomgnn.distill.distiller import Distiller
 from dsomgnn.distill.lesson import Lesson
 from dsomgnn.distill.teachers import FrozenTeacher
 from dsomgnn.epochs import distil_epoch, fit_epoch, optimisers_of
-from dsomgnn.errors import DataError
 from dsomgnn.evaluate import temperature, valid_mrr
 from dsomgnn.models.model import Model
 from dsomgnn.optimise import Optimisers
@@ -24,13 +23,11 @@ from dsomgnn.phase import Phase, finish, train
 from dsomgnn.pretraining import make_teachers
 from dsomgnn.progress import Progress
 from dsomgnn.ranking import open_job
-from dsomgnn.record import finished_record, processed_on, start_record
+from dsomgnn.record import finished_record
 from dsomgnn.run import CHECKPOINT, Run, load_into
 from dsomgnn.sampling import seed_all
-from dsomgnn.sealed import digests, require_whole
-from dsomgnn.taken import others_told, same_teachers, teacher_key
+from dsomgnn.sealed import POLICY_FILE, STUDENT_FILE, require_whole
 from dsomgnn.trackers import tracked, tracker_class
-from dsomgnn.unread import unread
 
 
 def fit(job: Job, run: Run, progress: Progress | None = None, teachers_of: Sequence[Path] = ()) -> dict[str, Any]:
@@ -40,7 +37,7 @@ def fit(job: Job, run: Run, progress: Progress | None = None, teachers_of: Seque
     """
     progress = progress or Progress(quiet=True)
     tracker = tracker_class(job.recipe.tracker, job.folder)
-    record = _begin(job, run, progress, [Run.open(path) for path in teachers_of])
+    record = begin(job, run, progress, [Run.open(path) for path in teachers_of])
     with tracked(tracker, run, record, progress):
         teachers = make_teachers(job, run, record, progress)
         if "student" not in record["phases"]:
@@ -53,44 +50,7 @@ def fit(job: Job, run: Run, progress: Progress | None = None, teachers_of: Seque
 
 def fit_teachers(job: Job, run: Run, progress: Progress) -> None:
     """Train the teachers alone, for other runs to take over; a stopped run goes on where it stood."""
-    make_teachers(job, run, _begin(job, run, progress), progress)
-
-
-def _begin(job: Job, run: Run, progress: Progress, teachers_of: Sequence[Run] = ()) -> dict[str, Any]:
-    """The record of a run that goes on, or of a new one."""
-    for name, teacher in job.recipe.pool.items():
-        check_teacher(name, teacher, job.folder)
-    if (run.path / "record.json").exists():
-        record = run.record()
-        changed = [name for name in job.recipe.pool if record["teachers"].get(name) != teacher_key(job, name)]
-        if changed:
-            raise DataError(
-                f"{run.path}: features or encoder of {', '.join(changed)} are not those that the run was started with"
-            )
-        if (here := processed_on(job)) != {name: record.get(name, here[name]) for name in here}:
-            progress.say("goes on where other products are taken: its figures are not those of one machine", "yellow")
-        return record
-    taken = same_teachers(job, teachers_of)
-    others = others_told(job, teachers_of, taken) if taken else ""
-    run.make()
-    run.write_recipe(job.recipe, plugins(job.recipe, job.folder))
-    run.write_ids(job.dataset)
-    for name, other in taken.items():
-        run.copy(other, f"teachers/{name}.safetensors")
-    phases = {name: _taken_phase(other, name) for name, other in taken.items()}
-    record = {**start_record(job, phases), "files_sha256": digests(run.path)}
-    run.write_json("record.json", record)
-    if others:
-        progress.say(f"taken over: {', '.join(taken)}. Trained here: {others}", "yellow")
-    if any(record["products"][name] != training.products for name, training in job.recipe.trained.items()):
-        progress.say("products are float32: this processor is slower at bfloat16")
-    for warning in (*unread(job.recipe), *record["data"]["warnings"]):
-        progress.say(f"warning: {warning}", "yellow")
-    return record
-
-
-def _taken_phase(other: Run, name: str) -> dict[str, Any]:
-    return {**other.record()["phases"][name], "taken_from": str(other.path)}
+    make_teachers(job, run, begin(job, run, progress), progress)
 
 
 def distil(job: Job, run: Run, record: dict, teachers: list[FrozenTeacher], progress: Progress) -> None:
@@ -113,10 +73,10 @@ def distil(job: Job, run: Run, record: dict, teachers: list[FrozenTeacher], prog
     if distiller:
         if agent:
             load_into(agent.policy, best["policy"], "policy")
-            run.write_tensors("policy.safetensors", best["policy"], {"teachers": [t.name for t in teachers]})
+            run.write_tensors(POLICY_FILE, best["policy"], {"teachers": [t.name for t in teachers]})
         seed_all(job.recipe.seed, number, 0)  # a run that goes on draws what it had drawn
         extra["choices"] = choice_report(distiller, job.dataset)
-    run.write_tensors("student.safetensors", best["model"], {"temperature": heat, "valid_mrr": standing.best_mrr})
+    run.write_tensors(STUDENT_FILE, best["model"], {"temperature": heat, "valid_mrr": standing.best_mrr})
     finish(run, record, "student", standing, temperature=heat, **extra)
 
 

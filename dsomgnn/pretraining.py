@@ -13,6 +13,7 @@ from dsomgnn.models.model import Model
 from dsomgnn.phase import Phase, Standing, States, finish, train
 from dsomgnn.progress import Progress
 from dsomgnn.run import Run, load_into
+from dsomgnn.sealed import teacher_file
 
 LEAST_USE = 0.001  # of validation MRR: what a modality gives less than this is hardly used
 
@@ -24,7 +25,7 @@ def make_teachers(job: Job, run: Run, record: dict, progress: Progress) -> list[
 
 
 def _teacher(job: Job, run: Run, record: dict, name: str, number: int, progress: Progress) -> FrozenTeacher:
-    file = f"teachers/{name}.safetensors"
+    file = teacher_file(name)
     model = make_teacher(job, name, number)
     if name not in record["phases"]:
         best, standing = _pretrain(job, run, model, name, number, progress)

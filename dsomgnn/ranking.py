@@ -13,6 +13,7 @@ from torch.random import fork_rng
 from dsomgnn.asked import check_ranks
 from dsomgnn.build import Job, build, make_student, make_teacher
 from dsomgnn.data.mkg import MKG
+from dsomgnn.dataset import dataset_of
 from dsomgnn.distill.ensemble import Ensemble
 from dsomgnn.distill.teachers import FrozenTeacher, freeze
 from dsomgnn.errors import CheckpointError, DataError, RecipeError, nearest
@@ -22,6 +23,7 @@ from dsomgnn.rank.metrics import summary
 from dsomgnn.rank.ranks import Ranks
 from dsomgnn.rank.slices import unseen_slices
 from dsomgnn.run import Run, load_into, refuse_diverged
+from dsomgnn.sealed import STUDENT_FILE, teacher_file
 from dsomgnn.settings import Recipe
 
 STUDENT, ENSEMBLE, BASELINE = "student", "ensemble", "baseline:"
@@ -162,11 +164,8 @@ def _refuse_unknown(drop: Mapping[str, float], recipe: Recipe) -> None:
 
 def open_job(run: Run, record: dict[str, Any], with_features: bool) -> Job:
     """The job of a run, over the very data it was trained on."""
-    recorded = Path(record["data"]["folder"])
     recipe = run.recipe()
-    job = build(recipe, run.path, recorded if recorded.is_dir() else None, with_features)
-    if job.dataset.sha256 != record["data"]["sha256"]:
-        raise DataError(f"{job.dataset.folder}: not the data that {run.path} was trained on (sha256 differs)")
+    job = build(recipe, run.path, dataset_of(recipe, run.path, record), with_features)
     for name, feature in job.mkg.features.items():
         if feature.sha256 != record["modalities"].get(name, {}).get("sha256", feature.sha256):
             raise DataError(
@@ -185,11 +184,11 @@ def open_model(job: Job, run: Run, name: str) -> FrozenTeacher:
 def read_model(job: Job, run: Run, name: str) -> tuple[Model, float]:
     """The student or a teacher of a run, and its temperature. Raises CheckpointError."""
     if name == STUDENT:
-        made, file = make_student(job), "student.safetensors"
+        made, file = make_student(job), STUDENT_FILE
     else:
         teacher = name.removeprefix("teacher:")
         run.sealed(job.recipe.teachers[teacher].encoder.rpartition(":")[0])
-        made, file = make_teacher(job, teacher), f"teachers/{teacher}.safetensors"
+        made, file = make_teacher(job, teacher), teacher_file(teacher)
     tensors, meta = run.read_tensors(file)
     refuse_diverged(tensors, str(run.path / file))
     load_into(made, tensors, str(run.path / file))

@@ -10,6 +10,11 @@ from dsomgnn.errors import CheckpointError
 from dsomgnn.settings import Recipe
 
 SEALED = ("recipe.toml", "entities.tsv", "relations.tsv")
+STUDENT_FILE, POLICY_FILE = "student.safetensors", "policy.safetensors"
+
+
+def teacher_file(name: str) -> str:
+    return f"teachers/{name}.safetensors"
 
 
 def digests(run: Path) -> dict[str, str]:
@@ -29,8 +34,8 @@ def refuse_changed(run: Path, name: str, told: Mapping[str, str]) -> None:
 
 def require_whole(run: Path, recipe: Recipe) -> None:
     """Raises CheckpointError where a finished run lacks one of its files."""
-    agent = ["policy.safetensors"] if recipe.distill.policy == "reinforce" else []
-    files = ["student.safetensors", *(f"teachers/{name}.safetensors" for name in recipe.pool), *agent, *SEALED]
+    agent = [POLICY_FILE] if recipe.distill.policy == "reinforce" else []
+    files = [STUDENT_FILE, *map(teacher_file, recipe.pool), *agent, *SEALED]
     if missing := [name for name in files if not (run / name).is_file()]:
         raise CheckpointError(f"{run}: is finished, but lacks {', '.join(missing)}. {anew(run)}")
 

@@ -11,6 +11,7 @@ from dsomgnn.build import Job
 from dsomgnn.errors import CheckpointError, RecipeError
 from dsomgnn.registry import plugin_file
 from dsomgnn.run import Run
+from dsomgnn.sealed import teacher_file
 from dsomgnn.settings import Recipe, TeacherRecipe
 
 
@@ -47,7 +48,7 @@ def others_told(job: Job, others: Sequence[Run], found: dict[str, Run]) -> str:
 
 
 def _holds(run: Run, record: dict[str, Any], name: str) -> bool:
-    return name in record["phases"] and (run.path / f"teachers/{name}.safetensors").exists()
+    return name in record["phases"] and (run.path / teacher_file(name)).exists()
 
 
 def _difference(job: Job, name: str, others: Sequence[Run]) -> str:

@@ -3,17 +3,12 @@
 from __future__ import annotations
 
 from functools import cached_property
-from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from dsomgnn.data.answers import Answers
-from dsomgnn.data.triples import SPLITS, Dataset, hold_out, load_dataset
-from dsomgnn.errors import DataError
-from dsomgnn.places import find_dataset
-from dsomgnn.settings import Recipe
+from dsomgnn.data.triples import SPLITS, Dataset
 
 NAMES = (*SPLITS, "unused")  # of a triple in several, the first; unused: published, but held out of the run
 
@@ -48,14 +43,3 @@ class Facts:
     def _keys(self, triples: Tensor) -> Tensor:
         head, relation, tail = triples.unbind(1)
         return (head * self.dataset.num_relations + relation) * self.dataset.num_entities + tail
-
-
-def load_facts(recipe: Recipe, run: Path, record: dict[str, Any]) -> Facts:
-    """The facts that a run was made of. Raises DataError where its data set is not at hand, or is another now."""
-    recorded = Path(record["data"]["folder"])
-    dataset = load_dataset(recorded if recorded.is_dir() else find_dataset(recipe.data.name, run))
-    if recipe.data.holdout:
-        dataset = hold_out(dataset, recipe.data.holdout)
-    if dataset.sha256 != record["data"]["sha256"]:
-        raise DataError(f"{dataset.folder}: not the data that {run} was trained on (sha256 differs)")
-    return Facts(dataset)

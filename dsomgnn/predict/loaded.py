@@ -17,9 +17,10 @@ from torch.random import fork_rng
 from dsomgnn.asked import ASKED, check_answers, one_end_asked
 from dsomgnn.data.tables import read_rows
 from dsomgnn.data.triples import Vocabulary
+from dsomgnn.dataset import dataset_of
 from dsomgnn.errors import CheckpointError, DataError, RecipeError, nearest
 from dsomgnn.predict.best import Scorer, all_scores, scores_of, top
-from dsomgnn.predict.facts import NAMES, Facts, load_facts
+from dsomgnn.predict.facts import NAMES, Facts
 from dsomgnn.predict.finder import PLURALS, Finder
 from dsomgnn.predict.student import Student, read_student
 from dsomgnn.processor import products
@@ -155,7 +156,7 @@ class Loaded:
     @cached_property
     def _facts(self) -> Facts | DataError:
         try:
-            return load_facts(self.recipe, self.run.path, self.record)
+            return Facts(dataset_of(self.recipe, self.run.path, self.record))
         except DataError as error:
             return error
 

@@ -10,9 +10,8 @@ from dsomgnn.device import device_at_hand
 from dsomgnn.errors import CheckpointError
 from dsomgnn.models.score import SCORES, ScoreFunction
 from dsomgnn.run import Run, refuse_diverged
+from dsomgnn.sealed import STUDENT_FILE
 from dsomgnn.settings import Recipe
-
-FILE = "student.safetensors"
 
 
 @dataclass(frozen=True)
@@ -35,14 +34,16 @@ class Student:
 
 def read_student(run: Run, recipe: Recipe, num_entities: int, num_relations: int) -> Student:
     """The student, on the GPU where the recipe and the machine allow it. Raises CheckpointError."""
-    tensors, meta = run.read_tensors(FILE)
+    tensors, meta = run.read_tensors(STUDENT_FILE)
     score = SCORES[recipe.student.score]()
     width = recipe.student.rank * score.parts
     wanted = {"fusion.table": (num_entities, width), "relation": (2 * num_relations, width)}
     found = {name: tuple(tensor.shape) for name, tensor in tensors.items()}
     if found != wanted:
-        raise CheckpointError(f"{run.path / FILE}: holds {found}, expected {wanted} of the recipe and the id files")
-    refuse_diverged(tensors, str(run.path / FILE))
+        raise CheckpointError(
+            f"{run.path / STUDENT_FILE}: holds {found}, expected {wanted} of the recipe and the id files"
+        )
+    refuse_diverged(tensors, str(run.path / STUDENT_FILE))
     device = device_at_hand(recipe.device)
     table, relation = (tensors[name].to(device) for name in wanted)
     return Student(score, table, relation, meta.get("temperature"))
