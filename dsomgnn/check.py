@@ -12,6 +12,7 @@ from dsomgnn.data.audit.audit import audit
 from dsomgnn.data.audit.coverage import entity_texts
 from dsomgnn.data.audit.verdict import warnings
 from dsomgnn.models.model import Model
+from dsomgnn.models.score import SCORES
 from dsomgnn.record import products_used
 from dsomgnn.settings import Recipe, TeacherRecipe, Training
 from dsomgnn.trackers import tracker_class
@@ -63,7 +64,7 @@ def estimate_mb(job: Job) -> float:
     at_a_time = step_memory(job.device) / MB
     teachers = [_model_mb(t, entities) + min(_scores_mb(t, entities, 2), at_a_time) for t in pool]
     frozen = sum((2 if t.encoder == "lookup" else 3) * 4 * _width(t) * entities / MB for t in pool)
-    tables = 6 * 4 * 2 * student.rank * entities / MB
+    tables = 6 * 4 * SCORES[student.score].parts * student.rank * entities / MB
     own = 2 + recipe.distill.walks * recipe.distill.hops
     step = min(3 * _scores_mb(student, entities, own), at_a_time)
     lesson = (24 + 4 * len(teachers)) * _scores_mb(student, entities, own, recipe.agent.rows)  # held-out rows: 4 to 1
@@ -78,8 +79,11 @@ def _scores_mb(training: Training, entities: int, own: int, rows: int = 0) -> fl
 
 
 def _width(teacher: TeacherRecipe) -> int:
-    blocks = len(teacher.modalities) * teacher.modality_rank if teacher.fusion == "blocks" else 0
-    return 2 * (teacher.rank + blocks)
+    """Numbers of a fused vector."""
+    beside = teacher.fusion == "blocks"
+    own = teacher.rank if teacher.structure or not beside else 0
+    blocks = len(teacher.modalities) * teacher.modality_rank if beside else 0
+    return SCORES[teacher.score].parts * (own + blocks)
 
 
 def _model_mb(teacher: TeacherRecipe, entities: int) -> float:

@@ -1,7 +1,7 @@
 """One phase of a run: epochs, validation, early stop, checkpoints; it goes on from where a killed run stood.
 
-Every epoch is seeded by (seed, phase, epoch), so a resumed run repeats what the killed one would have done: that
-seed is the whole random state, and checkpoints are taken between epochs.
+Every epoch is seeded by (seed, phase, epoch), so a resumed run repeats what the killed one would have done, on a GPU to
+all but the last digits: that seed is the whole random state, and checkpoints are taken between epochs.
 """
 
 from __future__ import annotations

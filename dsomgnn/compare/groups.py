@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -140,7 +141,7 @@ def _rank_now(path: Path, split: str, model: str) -> pa.Table:
     return pq.read_table(pa.BufferReader(content))
 
 
-def slice_masks(groups: Sequence[Group]) -> dict[str, pd.Series]:
+def slice_masks(groups: Sequence[Group]) -> dict[str, np.ndarray]:
     """By name, which queries are in it: all, each side, and the slices of the first file that has some."""
     index = groups[0].members[0].frame.index
     side = index.get_level_values("side")

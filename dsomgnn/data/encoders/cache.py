@@ -19,7 +19,7 @@ SUFFIX = ".safetensors"
 
 
 class Cache:
-    """The rows of one encoder. A key is the sha256 of an item's content, a row its (d,) float16 features.
+    """The rows of one encoder. A key is the sha256 of what was encoded, a row what came of it, (d,).
 
     Rows lie in shards. A shard is named after the sha256 of its bytes, so that damage is noticed, and two processes
     that write at once either write the same file or different ones. A folder that cannot be written warns once.
