@@ -33,7 +33,7 @@ Errors are kinds of `dsomgnn.DsomError`; the message is the one that the command
 """
 GROUPS = {
     "Training and ranking": "load_recipe fit_recipe resume_run rank_run compare_runs",
-    "Other commands": "predict_file explain_run export_run check_export",
+    "Other commands": "predict_file discover Discovery explain_run export_run check_export",
     "A trained model": "load Loaded Answer",
     "Data": "find_dataset load_dataset Dataset MKG Answers Feature",
     "Models": "ComplEx DistMult Lookup CompGCN RGCN Layer",

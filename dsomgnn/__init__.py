@@ -8,7 +8,8 @@ Public names load on first use, so that `import dsomgnn` stays cheap:
     load_recipe, fit_recipe, resume_run    training, from Python
     rank_run                               ranking, from Python
     load, Loaded                           a trained model, to be asked: load(run).predict("Kenya", "speaks")
-    predict_file, explain_run, export_run  the commands on a trained run, from Python
+    predict_file, discover                 answers to a file of queries; the facts that a graph most likely lacks
+    explain_run, export_run                the commands on a trained run, from Python
     compare_runs                           whether runs differ by more than noise
     DsomError and its kinds                what can go wrong
 """
@@ -45,6 +46,8 @@ _HOMES = {
     "Loaded": "predict.loaded",
     "Answer": "predict.loaded",
     "predict_file": "predict.file",
+    "discover": "predict.discovery",
+    "Discovery": "predict.discovery",
     "explain_run": "explain.explanation",
     "export_run": "export.folder",
     "check_export": "export.folder",

@@ -39,10 +39,10 @@ def check_answers(k: int) -> None:
     at_least("-k", k, 1)
 
 
-def check_answers_file(target: Path | None) -> None:
+def check_answers_file(target: Path | None, needed: str = "--file needs --out FILE,") -> None:
     """Raises RecipeError where answers are written to no file, or to none of this kind."""
     if target is None or target.suffix not in OUT:
-        raise RecipeError(f"--file needs --out FILE, one of {', '.join(OUT)}")
+        raise RecipeError(f"{needed} one of {', '.join(OUT)}")
 
 
 def one_end_asked(head: str | None, relation: str | None, tail: str | None) -> bool:

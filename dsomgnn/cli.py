@@ -116,6 +116,7 @@ def rank(
 
 
 app.command(epilog=cli_model.PREDICT)(cli_model.predict)
+app.command(epilog=cli_model.DISCOVER)(cli_model.discover)
 app.command(epilog=cli_model.EXPLAIN)(cli_model.explain)
 app.command(epilog=cli_model.EXPORT)(cli_model.export)
 

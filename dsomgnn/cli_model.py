@@ -1,4 +1,4 @@
-"""Commands on a trained run: predict, explain, export. torch is imported inside them only."""
+"""Commands on a trained run: predict, discover, explain, export. torch is imported inside them only."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated, Optional
 import typer
 
 from dsomgnn.asked import check_answers, check_answers_file, one_end_asked
-from dsomgnn.errors import RecipeError
+from dsomgnn.errors import RecipeError, at_least
 
 Run = Annotated[Optional[Path], typer.Argument(metavar="RUN", help="Run folder [default: the latest under runs/].")]  # noqa: UP045
 Word = Optional[str]  # noqa: UP045  (typer reads it on Python 3.10)
@@ -16,6 +16,7 @@ Json = Annotated[Word, typer.Option(help="Write JSON to a file, or to stdout wit
 Model = Annotated[str, typer.Option(metavar="NAME", help="student or teacher:NAME.")]
 
 PREDICT = "Example: dsomgnn predict runs/first --head Kenya --relation speaks"
+DISCOVER = "Example: dsomgnn discover runs/first -n 1000 --out missing.tsv"
 EXPLAIN = "Example: dsomgnn explain runs/first Kenya speaks english"
 EXPORT = "Example: dsomgnn export runs/first my-model, then dsomgnn export --check my-model runs/first"
 
@@ -61,6 +62,32 @@ def predict(
 
         assert out is not None
         predict_file_command(run, model, file, out, k, new)
+
+
+def discover(
+    run: Run = None,
+    n: Annotated[int, typer.Option("-n", metavar="N", help="How many facts.")] = 20,
+    relation: Annotated[
+        Optional[list[str]],  # noqa: UP045
+        typer.Option(metavar="WORD", help="Only facts of this relation, by identifier or name; may be repeated."),
+    ] = None,
+    model: Model = "student",
+    out: Annotated[
+        Optional[Path],  # noqa: UP045
+        typer.Option(metavar="FILE", help="Write the facts by identifiers to a .parquet or .tsv file."),
+    ] = None,
+    json: Json = None,
+) -> None:
+    """The facts that the graph most likely lacks, of all relations.
+
+    Each is judged from both ends, beside the known answers. How many of that rank valid and test confirm is told.
+    """
+    at_least("-n", n, 1)
+    if out is not None:
+        check_answers_file(out, "--out FILE is")
+    from dsomgnn.predict.discovery_command import discover_command
+
+    discover_command(run, model, n, relation or (), out, json)
 
 
 def explain(

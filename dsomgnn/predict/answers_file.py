@@ -34,16 +34,16 @@ SCHEMA = pa.schema(
 )
 
 
-class Answers(Protocol):
+class Writer(Protocol):
     def write_table(self, table: pa.Table) -> None: ...
 
 
 @contextmanager
-def answers_file(path: Path) -> Iterator[Answers]:
-    """Something to write tables of SCHEMA to; the file is put in its place at the end. Raises RecipeError."""
+def answers_file(path: Path, schema: pa.Schema = SCHEMA) -> Iterator[Writer]:
+    """Something to write tables of a schema to; the file is put in its place at the end. Raises RecipeError."""
     part = path.with_name(f".{path.name}.part")
     try:
-        with pq.ParquetWriter(part, SCHEMA) if path.suffix == ".parquet" else _Tsv(part) as writer:
+        with pq.ParquetWriter(part, schema) if path.suffix == ".parquet" else _Tsv(part, schema) as writer:
             yield writer
         os.replace(part, path)
     except OSError as error:
@@ -56,9 +56,9 @@ def answers_file(path: Path) -> Iterator[Answers]:
 class _Tsv:
     """Tab-separated, a header line first; identifiers hold neither tabs nor line ends."""
 
-    def __init__(self, path: Path):
+    def __init__(self, path: Path, schema: pa.Schema):
         self.file = path.open("wb")
-        self.file.write("\t".join(SCHEMA.names).encode() + b"\n")
+        self.file.write("\t".join(schema.names).encode() + b"\n")
 
     def __enter__(self) -> _Tsv:
         return self

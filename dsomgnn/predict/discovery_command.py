@@ -1,0 +1,76 @@
+"""`dsomgnn discover`: the facts that a graph most likely lacks, as a table or as a file."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+from rich.table import Table
+
+from dsomgnn.output import new_table, probability, show, write_json
+from dsomgnn.predict.answers_file import answers_file
+from dsomgnn.predict.discovery import Discovery, discover
+from dsomgnn.predict.loaded import Loaded, load
+from dsomgnn.run import latest_run
+
+NUMBERS = ("plausibility", "of_tail", "of_head")
+SCHEMA = pa.schema(
+    [*((word, pa.string()) for word in ("head", "relation", "tail")), *((word, pa.float32()) for word in NUMBERS)]
+)
+
+
+def discover_command(
+    run: Path | None, model: str, n: int, relations: Sequence[str], out: Path | None, json: str | None
+) -> None:
+    run = run or latest_run()
+    loaded = load(run, model)
+    found = discover(loaded, n, relations)
+    told = (
+        f"of the {len(found.facts) + found.confirmed:,} most plausible facts that train does not hold, "
+        f"{found.confirmed:,} stand in valid or test; the others are new"
+    )
+    if out is not None:
+        with answers_file(out, SCHEMA) as file:
+            file.write_table(_columns(loaded, found))
+        print(f"{out}: {len(found.facts):,} facts; {told}")
+    if json is not None:
+        write_json(_result(loaded, found), json)
+    if out is None and json != "-":
+        print(f"{run}, {model}\n")
+        show(discovery_table(loaded, found))
+        print(f"note: {told}", file=sys.stderr)
+
+
+def discovery_table(model: Loaded, found: Discovery) -> Table:
+    """One row per fact, by names."""
+    table = new_table("facts that are in no split, the most plausible first")
+    for column in ("", "plausibility", "of tail", "of head"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for column in ("head", "relation", "tail"):
+        table.add_column(column, overflow="fold")
+    numbers = zip(*(getattr(found, name).tolist() for name in NUMBERS), strict=True)
+    entities, relations = model.entity.words.names, model.relation.words.names
+    for i, ((h, r, t), (plausible, tail, head)) in enumerate(zip(found.facts.tolist(), numbers, strict=True), 1):
+        figures = f"{plausible:.3f}", probability(tail), probability(head)
+        table.add_row(str(i), *figures, entities[h], relations[r], entities[t])
+    return table
+
+
+def _columns(model: Loaded, found: Discovery) -> pa.Table:
+    entities, relations = model.entity.words.ids, model.relation.words.ids
+    head, relation, tail = found.facts.T.tolist() if len(found.facts) else ([], [], [])
+    words = [[entities[i] for i in head], [relations[i] for i in relation], [entities[i] for i in tail]]
+    return pa.table([*words, *(getattr(found, name).numpy() for name in NUMBERS)], schema=SCHEMA)
+
+
+def _result(model: Loaded, found: Discovery) -> dict[str, Any]:
+    return {
+        "run": str(model.run.path),
+        "model": model.name,
+        "temperature": model.scorer.temperature,
+        "confirmed": found.confirmed,
+        "facts": _columns(model, found).to_pylist(),
+    }
