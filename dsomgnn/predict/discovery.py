@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from dsomgnn.counter import Counter
 from dsomgnn.data.answers import Answers
 from dsomgnn.errors import at_least
 from dsomgnn.predict.best import Scorer, all_scores, scores_of, top
@@ -66,19 +67,26 @@ def _candidates(scorer: Scorer, train: Answers, wanted: Tensor, size: int, tripl
     queries = train.queries
     if len(wanted):
         queries = queries[torch.isin(queries[:, 1] % half, wanted)]
-    pool, plausible = triples[:0], torch.zeros(0)
-    for part in queries.split(CHUNK):
-        best = top(scorer, part, BEST, train)
-        near = _shared(train, part)[:, None] * best.probability
-        given, asked = part[:, 0, None].expand_as(best.entity), part[:, 1, None].expand_as(best.entity)
-        back, relation = asked >= half, asked % half
-        ends = torch.where(back, best.entity, given), relation, torch.where(back, given, best.entity)
-        own = (ends[0] != ends[2]) | torch.isin(relation, loops)
-        left = own & (best.score > -torch.inf)
-        pool = torch.cat([pool, torch.stack(ends, -1)[left]])
-        plausible, kept = torch.cat([plausible, near[left]]).topk(min(size, len(pool)))
-        pool = pool[kept]
+    pool, plausible, done = triples[:0], torch.zeros(0), 0
+    with Counter("queries asked") as count:
+        for part in queries.split(CHUNK):
+            best = top(scorer, part, BEST, train)
+            facts = _facts(part, best.entity, half)
+            looped = facts[..., 0] == facts[..., 2]
+            left = (best.score > -torch.inf) & (~looped | torch.isin(facts[..., 1], loops))
+            near = (_shared(train, part)[:, None] * best.probability)[left]
+            pool = torch.cat([pool, facts[left]])
+            plausible, kept = torch.cat([plausible, near]).topk(min(size, len(pool)))
+            pool, done = pool[kept], done + len(part)
+            count(done, len(queries))
     return pool.unique(dim=0)
+
+
+def _facts(queries: Tensor, answers: Tensor, relations: int) -> Tensor:
+    """Triples (B, k, 3) that answers (B, k) make of queries (B, 2)."""
+    given, asked = (column[:, None].expand_as(answers) for column in queries.unbind(1))
+    back = asked >= relations
+    return torch.stack([torch.where(back, answers, given), asked % relations, torch.where(back, given, answers)], -1)
 
 
 def _shared(train: Answers, queries: Tensor) -> Tensor:
