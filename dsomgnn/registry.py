@@ -108,7 +108,7 @@ def _from_file(file: Path, what: str) -> ModuleType:
     module = sys.modules[name] = ModuleType(name)
     module.__file__ = str(file)
     try:
-        exec(compile(source, file, "exec"), module.__dict__)
+        exec(compile(source, file, "exec", dont_inherit=True), module.__dict__)
     except BaseException:
         del sys.modules[name]
         raise

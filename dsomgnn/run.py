@@ -115,9 +115,10 @@ class Run:
         for section, key in named:
             if (own := plugins.get(section.get(key))) is not None:
                 place, _, name = section[key].rpartition(":")
+                place = Path(place).as_posix()  # "./own.py" is own.py
                 if Path(place).is_absolute() or ".." in Path(place).parts:
                     place = f"outside/{hashlib.sha256(own.read_bytes()).hexdigest()[:8]}/{own.name}"
-                    section[key] = f"{place}:{name}"
+                section[key] = f"{place}:{name}"
                 (self.path / place).parent.mkdir(parents=True, exist_ok=True)
                 self._atomic(place, partial(shutil.copyfile, own))
         self.write_text(file, head + tomli_w.dumps(tree))

@@ -287,17 +287,21 @@ def test_an_encoder_that_fails_in_training_is_told_by_its_line(workshop: Path, c
     assert f"own.py:{line}: forward of GatedNeighbours fails: IndexError: " in reply.err
 
 
-def test_an_encoder_that_was_changed_in_a_run_is_refused_and_the_student_does_without(workshop: Path, call):
-    own_encoder("../own.py:GatedNeighbours", "", "")
-    Path("own.py").rename("../own.py")
+@pytest.mark.parametrize("file", ["./own.py", "../own.py"])
+def test_an_encoder_that_was_changed_in_a_run_is_refused_and_the_student_does_without(file: str, workshop: Path, call):
+    own_encoder(f"{file}:GatedNeighbours", "", "")
+    Path("own.py").rename(file)
     assert call("fit", "tiny.toml", "--run", "out").code == 0
-    Path("../own.py").unlink()
+    Path(file).unlink()
     assert call("rank", "out", "--model", "teacher:st").code == 0
-    [own] = Path("out/outside").rglob("own.py")
+    [own] = Path("out").rglob("own.py")
     own.write_text(OWN.replace("return x ", "return 2 * x "))
     reply = call("rank", "out", "--model", "teacher:st")
     assert (reply.code, "own.py: not the one that the run was made with" in reply.err) == (5, True)
     assert call("predict", "out", "--head", "a", "--relation", "likes").code == 0
+    own.unlink()
+    reply = call("fit", "--resume", "out")
+    assert (reply.code, f"is finished, but lacks {own.relative_to('out')}" in reply.err) == (5, True)
 
 
 def test_an_encoder_that_gives_nan_in_a_run_alone_is_named_beside_the_learning_rate(workshop: Path, call):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from dsomgnn.batches import TrainingQueries
-from dsomgnn.chosen import chosen
+from dsomgnn.chosen import asked_as_in_training, chosen
 from dsomgnn.data.mkg import MKG
+from dsomgnn.data.triples import directed
 from dsomgnn.distill.state import StateBuilder
 from dsomgnn.distill.teachers import FrozenTeacher
 from dsomgnn.errors import CheckpointError
@@ -73,3 +75,23 @@ def test_states_of_other_queries_are_on_the_scale_of_training(random_mkg):
     part = StateBuilder(random_mkg, training, anyone, None, asked).graph
     place = {tuple(query): i for i, query in enumerate(training.queries.tolist())}
     assert torch.equal(part, whole[[place[tuple(query)] for query in asked.queries.tolist()]])
+
+
+def test_facts_are_asked_with_the_train_answers_that_training_merges_with_them(random_mkg):
+    """Some of train too, and several of one query; each stands where it is said to."""
+    data, relations = random_mkg.dataset, random_mkg.num_relations
+    head, relation, _ = data.train[0].tolist()
+    absent = [t for t in range(data.num_entities) if [head, relation, t] not in data.train.tolist()][:2]
+    triples = torch.cat([data.train[5:9], torch.tensor([[head, relation, t] for t in absent])])
+    recipe = SimpleNamespace(student=SimpleNamespace(merge=True))
+    asked, place = asked_as_in_training(SimpleNamespace(dataset=data, mkg=random_mkg, recipe=recipe), triples)
+    row = torch.repeat_interleave(torch.arange(len(asked)), asked.indptr.diff())
+    facts = torch.cat([asked.queries[row], asked.target[:, None]], 1)
+    assert torch.equal(facts[place], directed(triples, relations))
+    training = TrainingQueries(random_mkg)
+    own = {tuple(fact) for fact in directed(triples, relations).tolist()}
+    for i, query in enumerate(asked.queries.tolist()):
+        targets = asked.target[asked.indptr[i] : asked.indptr[i + 1]].tolist()
+        at = (training.queries == torch.tensor(query)).all(1).nonzero()[:, 0]
+        known = training.at(at).target.tolist()
+        assert sorted(targets) == sorted({*known, *(t for h, r, t in own if [h, r] == query)})

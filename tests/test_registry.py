@@ -101,3 +101,8 @@ def test_what_goes_wrong_in_a_file_of_ones_own_is_told_with_its_line(tmp_path: P
     (tmp_path / "own.py").write_text(OWN.replace(", in_dim, out_dim, slope=0.5", "").replace("in_dim, out_dim", "1, 1"))
     with pytest.raises(PluginError, match=r"it is made as Class\(num_relations, in_dim, out_dim, \*\*options\)"):
         registry.make_encoder("own.py:Own", tmp_path, 6, 8, 4, 1, {})
+
+
+def test_a_file_of_ones_own_is_compiled_by_its_own_rules_alone(tmp_path: Path):
+    (tmp_path / "own.py").write_text("class Own:\n    size: int = 3\n")
+    assert registry.load_class("own.py:Own", tmp_path).__annotations__ == {"size": int}

@@ -162,7 +162,7 @@ def test_tensors_that_do_not_fit_a_model_name_their_file(state: dict):
         load_into(torch.nn.Linear(3, 2), state, "x")
 
 
-@pytest.mark.parametrize("file", ["own.py", "sub/own.py", "../own.py", "{here}/own.py"])
+@pytest.mark.parametrize("file", ["own.py", "./own.py", "sub/own.py", "../own.py", "{here}/own.py"])
 def test_a_run_holds_its_resolved_recipe_and_the_encoders_that_it_names(file: str, run: Run, tmp_path: Path):
     from dsomgnn.build import plugins
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from dsomgnn.counter import Counter
 from dsomgnn.data.answers import Answers
 from dsomgnn.errors import at_least
-from dsomgnn.predict.best import Scorer, all_scores, scores_of, top
+from dsomgnn.predict.best import BUDGET, Scorer, all_scores, scores_of, top
 from dsomgnn.predict.loaded import Loaded
 
 BEST = 50  # answers of a query that are looked at
@@ -37,14 +37,15 @@ class Discovery:
 
 
 @torch.no_grad()
-def discover(model: Loaded, n: int = 100, relations: Sequence[str] = ()) -> Discovery:
+def discover(model: Loaded, n: int = 100, relations: str | Sequence[str] = ()) -> Discovery:
     """The n facts that are most plausible and in no split, of the named relations or of all.
 
     Candidates are the 50 best answers to each query that train asks, and of those the 20 n that are most plausible from
     the end that they were asked from. Raises RecipeError, and DataError where the data set is not at hand.
     """
     at_least("-n", n, 1)
-    wanted = torch.tensor([model.relation.one(word) for word in relations], dtype=torch.long)
+    named = [relations] if isinstance(relations, str) else relations
+    wanted = torch.tensor([model.relation.one(word) for word in named], dtype=torch.long)
     facts, scorer = model.need_facts(), model.scorer
     train = Answers.of(facts.dataset.train, facts.dataset.num_entities, model.num_relations)
     found = _candidates(scorer, train, wanted, max(POOL * n, LEAST), facts.dataset.train)
@@ -98,6 +99,6 @@ def _shared(train: Answers, queries: Tensor) -> Tensor:
 def _probabilities(scorer: Scorer, queries: Tensor, answers: Tensor) -> Tensor:
     """Probabilities (n,) of one answer (n,) to each of the queries (n, 2), among all entities."""
     distinct, place = queries.unique(dim=0, return_inverse=True)
-    rows = max(1, (64 << 20) // (4 * len(scorer.entities)))
+    rows = max(1, BUDGET // (4 * len(scorer.entities)))
     parts = [(all_scores(scorer, part) / scorer.temperature).logsumexp(1).cpu() for part in distinct.split(rows)]
     return (scores_of(scorer, queries, answers) / scorer.temperature - torch.cat(parts)[place]).exp()

@@ -27,21 +27,32 @@ def discover_command(
 ) -> None:
     run = run or latest_run()
     loaded = load(run, model)
-    found = discover(loaded, n, relations)
-    told = (
-        f"of the {len(found.facts) + found.confirmed:,} most plausible facts that train does not hold, "
-        f"{found.confirmed:,} stand in valid or test; the others are new"
-    )
-    if out is not None:
-        with answers_file(out, SCHEMA) as file:
+    if out is None:
+        found = discover(loaded, n, relations)
+    else:
+        with answers_file(out, SCHEMA) as file:  # before anything is asked: it may not be writable
+            found = discover(loaded, n, relations)
             file.write_table(_columns(loaded, found))
-        print(f"{out}: {len(found.facts):,} facts; {told}")
     if json is not None:
         write_json(_result(loaded, found), json)
-    if out is None and json != "-":
+    if out is not None:
+        print(f"{out}: {len(found.facts):,} facts", file=sys.stderr if json == "-" else sys.stdout)
+    elif json != "-":
         print(f"{run}, {model}\n")
         show(discovery_table(loaded, found))
-        print(f"note: {told}", file=sys.stderr)
+    for note in (*loaded.notes(), _told(found)):
+        print(f"note: {note}", file=sys.stderr)
+
+
+def _told(found: Discovery) -> str:
+    """How far to trust what was found."""
+    looked_at = len(found.facts) + found.confirmed
+    if not looked_at:
+        return "train asks nothing whose answer it does not hold"
+    return (
+        f"of the {looked_at:,} most plausible facts that train does not hold, {found.confirmed:,} stand in valid or "
+        "test; the others are new"
+    )
 
 
 def discovery_table(model: Loaded, found: Discovery) -> Table:

@@ -10,6 +10,8 @@ import pytest
 
 from dsomgnn.data.formats.rdf import read_facts
 from dsomgnn.data.formats.rdf_literals import local_name, read_literals
+from dsomgnn.data.formats.source import read_source
+from dsomgnn.data.triples import load_dataset
 from dsomgnn.errors import DataError
 from dsomgnn.importing import import_dataset
 
@@ -124,7 +126,7 @@ def test_a_folder_of_splits_takes_literals_of_all_its_files(tmp_path: Path, call
 def test_the_command_tells_what_it_left_out(films: Path, tmp_path: Path, call):
     result = call("data", "import", films, tmp_path / "dst", "--split", "0.6,0.2,0.2")
     assert result.code == 0
-    assert "films.ttl: statements left out, as a node has no IRI: 2" in result.out
+    assert "films.ttl: statements left out, as a node has no whole IRI: 2" in result.out
     assert "literals left out, as neither texts nor numbers: 2" in result.out
 
 
@@ -143,9 +145,66 @@ def test_what_is_not_well_formed_is_refused_with_its_line(text: str, message: st
     assert not (tmp_path / "dst").exists()
 
 
+def test_iris_that_are_no_identifiers_are_left_out_and_names_hold_no_blanks_that_tables_end_at(tmp_path: Path):
+    """Percent signs, an empty or relative IRI, blanks in one: what is written is read as it was."""
+    good = [("http://e/x%0Ay", "http://e/p%09q", "http://e/z%20"), ("http://e/z%20", "http://e/p%09q", "http://e/x")]
+    good += [(f"http://e/{i}", "http://e/p%09q", f"http://e/{t}") for i in range(8) for t in ("x", "z%20")]
+    bad = [
+        "<a> <http://e/p> <http://e/x>",
+        "<> <http://e/p> <http://e/x>",
+        "<http://e/x\\u0009y> <http://e/p> <http://e/x>",
+    ]
+    text = "".join(f"<{h}> <{r}> <{t}> .\n" for h, r, t in good) + "".join(f"{line} .\n" for line in bad)
+    text += "".join(
+        f"<{h}> <http://e/weight%09kg> {i} .\n<{h}> <http://x/weight%09kg> {i} .\n" for i, (h, _, _) in enumerate(good)
+    )
+    (tmp_path / "x.ttl").write_bytes(b"\xef\xbb\xbf" + text.encode())
+    found = import_dataset(tmp_path / "x.ttl", tmp_path / "dst", split=SPLIT)
+    assert found.source.notes == ("x.ttl: statements left out, as a node has no whole IRI: 3",)
+    data = load_dataset(tmp_path / "dst")
+    assert set(data.entities.ids) == {word for h, _, t in good for word in (h, t)}
+    assert data.entities.names[data.entities.index["http://e/x%0Ay"]] == "x y"
+    assert data.relations.names == ("p q",)
+    rows = [line.split("\t") for line in lines(tmp_path / "dst/numeric.tsv")]
+    assert {row[1] for row in rows} == {"weight kg", "http://x/weight%09kg"}
+    assert len(rows) == 2 * len(good)
+
+
+def test_rdf_beside_triples_of_another_kind_is_not_read(tmp_path: Path, call):
+    (tmp_path / "src").mkdir()
+    for split, facts in (("train", FACTS[:3]), ("valid", FACTS[3:4]), ("test", FACTS[4:])):
+        (tmp_path / f"src/{split}.txt").write_text("".join("\t".join(fact) + "\n" for fact in facts))
+    (tmp_path / "src/ontology.owl").write_text("Ontology(<http://ex.org/>)")
+    (tmp_path / "src/train.nt").write_text("")
+    (tmp_path / "src/valid.nt").write_text("")
+    (tmp_path / "src/test.nt").write_text("")
+    reply = call("data", "import", tmp_path / "src", tmp_path / "dst")
+    assert (reply.code, "train.txt, valid.txt, test.txt" in reply.out) == (0, True)
+    assert "not read ontology.owl" in reply.out
+
+
+def test_splits_in_n3_are_found(tmp_path: Path):
+    for split, facts in (("train", FACTS[:3]), ("valid", FACTS[3:4]), ("test", FACTS[4:])):
+        (tmp_path / f"{split}.n3").write_text("".join(f"<{EX}{h}> <{EX}{r}> <{EX}{t}> .\n" for h, r, t in facts))
+    assert list(read_source(tmp_path).files) == ["train", "valid", "test"]
+
+
+@pytest.mark.parametrize(("word", "number"), [("2001", 1), ("9" * 400, 0), ("2001-02-30Z", 1), ("20a1", 0)])
+def test_a_year_is_a_number_that_is_finite(word: str, number: int, tmp_path: Path):
+    (tmp_path / "x.ttl").write_text(f'<{EX}a> <{EX}p> "{word}"^^<http://www.w3.org/2001/XMLSchema#gYear> .')
+    said = read_literals([tmp_path / "x.ttl"], {EX + "a"})
+    assert (len(said.numbers), said.other) == (number, 1 - number)
+
+
+def test_a_literal_that_does_not_end_is_refused(tmp_path: Path):
+    (tmp_path / "x.ttl").write_text(f'<{EX}a> <{EX}p> <{EX}b> . <{EX}a> <{EX}q> """' + "word " * (4 << 20))
+    with pytest.raises(DataError, match=r"x\.ttl.*\(read as Turtle\)"):
+        read_facts(tmp_path / "x.ttl")
+
+
 def test_iris_as_dumps_have_them_are_taken(tmp_path: Path):
     (tmp_path / "x.nt").write_text('<http://a> <http://b> <http://c/"d"> .\n')
-    assert read_facts(tmp_path / "x.nt")[0] == (("http://a",), ("http://b",), ('http://c/"d"',))
+    assert read_facts(tmp_path / "x.nt")[0] == (["http://a"], ["http://b"], ['http://c/"d"'])
 
 
 def test_a_cut_gz_is_refused(films: Path, tmp_path: Path):

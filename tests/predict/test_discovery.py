@@ -65,6 +65,7 @@ def test_of_one_relation_there_are_its_facts_in_the_same_order(trained: Path):
     of_all = words(model, discover(model, 1000).facts)
     for relation in RELATIONS:
         assert words(model, discover(model, 1000, [relation]).facts) == [f for f in of_all if f[1] == relation]
+    assert words(model, discover(model, 1000, "likes").facts) == [f for f in of_all if f[1] == "likes"]
     with pytest.raises(RecipeError, match='"liks"'):
         discover(model, 3, ["liks"])
 
@@ -95,7 +96,11 @@ def test_a_file_holds_what_the_table_and_json_show(ending: str, finished: Path, 
     reply = call("discover", finished, "-n", 4, "--out", f"new.{ending}")
     assert reply.code == 0
     shown = json.loads(call("discover", finished, "-n", 4, "--json", "-").out)
-    assert f"new.{ending}: 4 facts; of the {4 + shown['confirmed']} most plausible facts that train" in reply.out
+    assert reply.out == f"new.{ending}: 4 facts\n"
+    assert f"of the {4 + shown['confirmed']} most plausible facts that train does not hold" in reply.err
+    both = call("discover", finished, "-n", 4, "--json", "-", "--out", f"again.{ending}")
+    assert json.loads(both.out) == shown
+    assert Path(f"again.{ending}").read_bytes() == Path(f"new.{ending}").read_bytes()
     if ending == "tsv":
         head, *rows = (line.split("\t") for line in Path("new.tsv").read_text().splitlines())
         rows = [dict(zip(head, row, strict=True)) for row in rows]
@@ -117,6 +122,7 @@ def test_a_file_holds_what_the_table_and_json_show(ending: str, finished: Path, 
     [
         (("-n", "0"), "-n 0: expected a whole number, 1 at least"),
         (("--out", "x.csv"), "--out FILE is one of .parquet, .tsv"),
+        (("--out", "nowhere/x.tsv"), "--out nowhere/x.tsv: cannot be written"),
         (("--relation", "liks"), 'no relation "liks"'),
     ],
 )

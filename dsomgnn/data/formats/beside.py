@@ -26,22 +26,26 @@ class Beside:
 
 
 def find_beside(source: Source, src: Path) -> Beside:
-    """What files and literals of `src` say; a file is believed before literals. Raises DataError with file:line."""
+    """What files and, where the triples are RDF, literals of `src` say; a file is believed before literals.
+
+    Raises DataError with file:line.
+    """
     entities, relations, unread = source.entities.ids, source.relations.ids, source.unread
     texts, of_relations = find_texts(unread, entities), find_texts(unread, relations)
-    said = _said(source, src)
+    rdf = tuple(path for path in (*source.files.values(), *unread) if is_rdf(path))
+    rdf = rdf if any(path in rdf for path in source.files.values()) else ()
+    said = _said(source, src.resolve(), rdf)
     text = texts[0] if texts else said.text
     names = next((table for table in texts if table.of_names), said.names)
     relation_names = next(iter(of_relations), said.relation_names)
     numeric = find_numbers(unread, entities) or said.numeric
     taken = [table.path for table in (text, names, relation_names, numeric) if table]
-    left_out = tuple(path for path in unread if path not in taken and not is_rdf(path))
+    left_out = tuple(path for path in unread if path not in (*taken, *rdf))
     return Beside(text, names, relation_names, numeric, left_out, said.notes)
 
 
-def _said(source: Source, src: Path) -> Beside:
-    """What literals say, in all RDF files."""
-    files = [path for path in (*source.files.values(), *source.unread) if is_rdf(path)]
+def _said(source: Source, src: Path, files: tuple[Path, ...]) -> Beside:
+    """What literals of RDF files say."""
     entities, relations = source.entities.ids, source.relations.ids
     said = read_literals(files, {*entities, *relations})
 

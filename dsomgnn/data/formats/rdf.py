@@ -1,4 +1,4 @@
-"""RDF graphs, statement by statement, and the facts among them: those between two resources that have an IRI.
+"""RDF graphs, statement by statement, and the facts among them: those between two resources that have a whole IRI.
 
 N-Triples, N-Quads, Turtle, TriG, N3, RDF/XML and JSON-LD, plain or .gz, read by pyoxigraph.
 """
@@ -16,6 +16,8 @@ from dsomgnn.errors import DataError, reason
 
 ENDINGS = (".nt", ".nq", ".ttl", ".trig", ".n3", ".rdf", ".owl", ".jsonld")
 WHERE = re.compile("^Parser error[^:]*: ")  # the line, which a message begins with
+WHOLE_IRI = re.compile(r"[A-Za-z][\w+.-]*:\S+")  # what can be an identifier wherever it is read
+BOM = b"\xef\xbb\xbf"
 
 
 def is_rdf(path: Path) -> bool:
@@ -27,16 +29,24 @@ def read_facts(path: Path) -> tuple[tuple[Sequence[str], Sequence[str], Sequence
 
     Raises DataError with file:line for what is not well formed, and where there is no fact.
     """
-    ox, facts, nameless = pyoxigraph(path), [], 0
-    for subject, predicate, value in statements(path):
-        if isinstance(subject, ox.NamedNode) and isinstance(value, ox.NamedNode):
-            facts.append((subject.value, predicate.value, value.value))
+    literal, nameless, once = pyoxigraph(path).Literal, 0, dict[str, str]()
+    columns: tuple[list[str], list[str], list[str]] = ([], [], [])
+    for statement in statements(path):
+        iris = [whole_iri(node) for node in statement]
+        if all(iris):
+            for column, iri in zip(columns, iris, strict=True):
+                column.append(once.setdefault(iri, iri))
         else:
-            nameless += not isinstance(value, ox.Literal)
-    if not facts:
-        raise DataError(f"{path}: no statement between two resources that have an IRI")
-    heads, relations, tails = zip(*facts, strict=True)
-    return (heads, relations, tails), nameless
+            nameless += not isinstance(statement[2], literal)
+    if not columns[0]:
+        raise DataError(f"{path}: no statement between two resources that have a whole IRI, such as http://ex.org/a")
+    return columns, nameless
+
+
+def whole_iri(node: Any) -> str:
+    """The IRI of a named node, "" where it is relative or holds blanks; of any other node too."""
+    iri = node.value if type(node).__name__ == "NamedNode" else ""
+    return iri if WHOLE_IRI.fullmatch(iri) else ""
 
 
 def statements(path: Path) -> Iterator[tuple[Any, Any, Any]]:
@@ -45,10 +55,15 @@ def statements(path: Path) -> Iterator[tuple[Any, Any, Any]]:
     kind = ox.RdfFormat.from_extension(_ending(path).removeprefix(".").replace("owl", "rdf"))
     try:
         with gzip.open(path) if path.suffix == ".gz" else path.open("rb") as file:
+            if file.read(len(BOM)) != BOM:
+                file.seek(0)
             for subject, predicate, value, _ in ox.parse(cast(BinaryIO, file), kind, lenient=True):
                 yield subject, predicate, value
     except SyntaxError as error:
-        raise DataError(f"{path}:{error.lineno or 1}: {WHERE.sub('', str(error.msg))}") from None
+        message = WHERE.sub("", str(error.msg)).rstrip(".")
+        raise DataError(f"{path}:{error.lineno or 1}: {message} (read as {kind.name})") from None
+    except MemoryError as error:
+        raise DataError(f"{path}: a literal that does not end, or is too long: {error} (read as {kind.name})") from None
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read: {reason(error)}") from None
 

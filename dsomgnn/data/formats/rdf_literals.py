@@ -9,12 +9,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
-from dsomgnn.data.formats.rdf import pyoxigraph, statements
+from dsomgnn.data.formats.rdf import pyoxigraph, statements, whole_iri
 
 XSD = "http://www.w3.org/2001/XMLSchema#"
-WORDS = {XSD + "string", "http://www.w3.org/1999/02/22-rdf-syntax-ns#langString"}
+WORDS = {
+    XSD + "string",
+    XSD + "token",
+    XSD + "normalizedString",
+    "http://www.w3.org/1999/02/22-rdf-syntax-ns#langString",
+}
 NEITHER = {XSD + kind for kind in ("boolean", "anyURI", "hexBinary", "base64Binary")}
-DATE = re.compile(r"(-?\d{4,})(-\d\d)*(T.*|Z|[+-]\d\d:\d\d)?")
+DATE = re.compile(r"(-?\d{4,9})(-\d\d)*(T.*|Z|[+-]\d\d:\d\d)?")
 NAMING = ("label", "prefLabel", "name", "title")  # predicates of rdfs, skos, foaf, schema.org, Dublin Core
 
 Languages = dict[str, list[str]]  # words of one predicate of a resource, by language
@@ -36,13 +41,15 @@ def read_literals(paths: Iterable[Path], known: Collection[str]) -> Said:
     Of a predicate's words only those in English or of no language count, where there are such, else those of the
     language that comes first. Raises DataError with file:line.
     """
-    said, words = Said(), dict[str, dict[str, Languages]]()
+    said, words, names = Said(), dict[str, dict[str, Languages]](), dict[str, str]()
     for path in paths:
         literal = pyoxigraph(path).Literal
         for subject, predicate, value in statements(path):
-            if not isinstance(value, literal) or getattr(subject, "value", None) not in known:
+            resource, attribute = whole_iri(subject), whole_iri(predicate)
+            if not isinstance(value, literal) or resource not in known or not attribute:
                 continue
-            resource, attribute, kind = subject.value, local_name(predicate.value), value.datatype.value
+            short, kind = local_name(attribute), value.datatype.value
+            attribute = short if names.setdefault(short, attribute) == attribute else attribute
             if kind in WORDS:
                 language = (value.language or "en").partition("-")[0]
                 of_resource = words.setdefault(resource, {}).setdefault(attribute, {})
@@ -58,7 +65,7 @@ def read_literals(paths: Iterable[Path], known: Collection[str]) -> Said:
 
 def local_name(iri: str) -> str:
     """What stands behind the last slash, hash or colon: http://ex.org/New_York is New_York."""
-    return unquote(re.split("[/#:]", iri.rstrip("/#:"))[-1]) or iri
+    return " ".join(unquote(re.split("[/#:]", iri.rstrip("/#:"))[-1]).split()) or iri
 
 
 def _put_words(said: Said, resource: str, by_attribute: dict[str, Languages]) -> None:

@@ -17,7 +17,8 @@ WORDS = {
 }
 SPLIT_OF = {word: split for split, words in WORDS.items() for word in words}
 SPLIT_FILE = re.compile(
-    rf"(?P<before>.*[-_.])?(?P<word>{'|'.join(SPLIT_OF)})(?P<after>2id|_triples)?(?P<end>\.[a-z]+)?", re.IGNORECASE
+    rf"(?P<before>.*[-_.])?(?P<word>{'|'.join(SPLIT_OF)})(?P<after>2id|_triples)?(?P<end>\.[a-z][a-z0-9]*)?",
+    re.IGNORECASE,
 )
 ENDINGS = ("", ".txt", ".tsv", ".csv", ".del", ".parquet", *rdf.ENDINGS)
 ARCHIVES = (".zip", ".tar", ".tgz", ".7z", ".rar", ".bz2", ".xz")
@@ -49,13 +50,14 @@ Group = dict[str, Path]
 
 
 def _groups(files: list[Path]) -> dict[tuple, Group]:
-    """Split files that are named alike, OpenKE's (…2id) first."""
+    """Split files that are named alike, OpenKE's (…2id) first, RDF last."""
     groups: dict[tuple, Group] = {}
     for path in files:
         match = SPLIT_FILE.fullmatch(bare_name(path))
         if match is None or (match["end"] or "").lower() not in ENDINGS:
             continue
-        group = groups.setdefault((match["after"] != "2id", match["before"] or "", match["end"] or ""), {})
+        end = (match["end"] or "").lower()
+        group = groups.setdefault((match["after"] != "2id", match["before"] or "", end in rdf.ENDINGS, end), {})
         split = SPLIT_OF[match["word"].lower()]
         other = group.setdefault(split, path)
         if bare_name(other) != bare_name(path):

@@ -152,7 +152,7 @@ def _same_width(rows: Rows, wanted: int, lines: list[str], path: Path, first: in
 
 def _from_rdf(path: Path) -> TripleFile:
     columns, nameless = read_facts(path)
-    note = f"{path.name}: statements left out, as a node has no IRI: {nameless:,}" if nameless else ""
+    note = f"{path.name}: statements left out, as a node has no whole IRI: {nameless:,}" if nameless else ""
     return TripleFile(path, columns, named=True, note=note)
 
 
