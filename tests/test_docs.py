@@ -212,7 +212,9 @@ def test_settings_that_pages_name_exist():
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
 def test_links_lead_somewhere(page: Path):
     for target in re.findall(r"\]\((?!https?://|#)([^)#]+)", FENCE.sub("", page.read_text())):
-        assert (page.parent / target).exists(), target
+        at = (page.parent / target).resolve()
+        assert at.exists(), target
+        assert page.parent in at.parents, f"{target}: not of the site"
 
 
 @pytest.mark.skipif(not importlib.util.find_spec("material"), reason="needs the extra docs")
