@@ -12,6 +12,7 @@ from dsomgnn.counter import Counter
 from dsomgnn.data.answers import Answers
 from dsomgnn.errors import at_least
 from dsomgnn.predict.best import BUDGET, Scorer, all_scores, scores_of, top
+from dsomgnn.predict.facts import Facts
 from dsomgnn.predict.loaded import Loaded
 
 BEST = 50  # answers of a query that are looked at
@@ -40,47 +41,68 @@ class Discovery:
 def discover(model: Loaded, n: int = 100, relations: str | Sequence[str] = ()) -> Discovery:
     """The n facts that are most plausible and in no split, of the named relations or of all.
 
-    Candidates are the 50 best answers to each query that train asks, and of those the 20 n that are most plausible from
-    the end that they were asked from. Raises RecipeError, and DataError where the data set is not at hand.
+    Candidates are the 50 best answers, of those that no split holds, to each query that train asks, and of these the
+    20 n that are most plausible from the end that they were asked from. Raises RecipeError, and DataError where the
+    data set is not at hand.
     """
     at_least("-n", n, 1)
     named = [relations] if isinstance(relations, str) else relations
     wanted = torch.tensor([model.relation.one(word) for word in named], dtype=torch.long)
     facts, scorer = model.need_facts(), model.scorer
-    train = Answers.of(facts.dataset.train, facts.dataset.num_entities, model.num_relations)
-    found = _candidates(scorer, train, wanted, max(POOL * n, LEAST), facts.dataset.train)
-    head, relation, tail = found.unbind(1)
-    asks_tail, asks_head = torch.stack([head, relation], 1), torch.stack([tail, relation + model.num_relations], 1)
-    of_tail, of_head = _probabilities(scorer, asks_tail, tail), _probabilities(scorer, asks_head, head)
-    plausible = torch.minimum(_shared(train, asks_tail) * of_tail, _shared(train, asks_head) * of_head)
-    order = plausible.argsort(descending=True, stable=True)
-    new = facts.split_of(found[order]) < 0
-    kept = order[new][:n]
-    looked_at = int(torch.nonzero(new)[:n].max()) + 1 if len(kept) else len(order)
-    return Discovery(found[kept], plausible[kept], of_tail[kept], of_head[kept], looked_at - len(kept))
+    data = facts.dataset
+    train = Answers.of(data.train, data.num_entities, model.num_relations)
+    new = _candidates(scorer, train, facts, wanted, max(POOL * n, LEAST))
+    plausible, of_tail, of_head = _judged(scorer, train, new)
+    order = plausible.argsort(descending=True, stable=True)[:n]
+    held = _of(wanted, _held(facts, train), model.num_relations)
+    confirmed = (_judged(scorer, train, held)[0] >= plausible[order[-1]]).sum() if len(order) else 0
+    return Discovery(new[order], plausible[order], of_tail[order], of_head[order], int(confirmed))
 
 
-def _candidates(scorer: Scorer, train: Answers, wanted: Tensor, size: int, triples: Tensor) -> Tensor:
-    """Triples (size, 3) that train does not hold, the most plausible from the end that they are asked from. None joins
-    an entity with itself, unless train holds such a fact of the relation."""
-    half = train.width // 2
+def _candidates(scorer: Scorer, train: Answers, facts: Facts, wanted: Tensor, size: int) -> Tensor:
+    """Triples (size, 3) that no split holds, the most plausible from the end that they are asked from. None joins an
+    entity with itself, unless train holds such a fact of the relation."""
+    triples = facts.dataset.train
     loops = triples[triples[:, 0] == triples[:, 2], 1].unique()
-    queries = train.queries
-    if len(wanted):
-        queries = queries[torch.isin(queries[:, 1] % half, wanted)]
+    queries = _of(wanted, train.queries, train.width // 2)
     pool, plausible, done = triples[:0], torch.zeros(0), 0
     with Counter("queries asked") as count:
         for part in queries.split(CHUNK):
-            best = top(scorer, part, BEST, train)
-            facts = _facts(part, best.entity, half)
-            looped = facts[..., 0] == facts[..., 2]
-            left = (best.score > -torch.inf) & (~looped | torch.isin(facts[..., 1], loops))
+            best = top(scorer, part, BEST, facts.answers)
+            found = _facts(part, best.entity, train.width // 2)
+            looped = found[..., 0] == found[..., 2]
+            left = (best.score > -torch.inf) & (~looped | torch.isin(found[..., 1], loops))
             near = (_shared(train, part)[:, None] * best.probability)[left]
-            pool = torch.cat([pool, facts[left]])
+            pool = torch.cat([pool, found[left]])
             plausible, kept = torch.cat([plausible, near]).topk(min(size, len(pool)))
             pool, done = pool[kept], done + len(part)
             count(done, len(queries))
     return pool.unique(dim=0)
+
+
+def _held(facts: Facts, train: Answers) -> Tensor:
+    """Facts of valid and test that train does not hold, but asks for one end of."""
+    held = torch.cat([facts.dataset.valid, facts.dataset.test]).unique(dim=0)
+    held = held[facts.split_of(held) > 0]
+    return held[torch.stack([train.find(query) >= 0 for query in _asked(held, train.width // 2)]).any(0)]
+
+
+def _of(wanted: Tensor, rows: Tensor, relations: int) -> Tensor:
+    """Those rows, relations second, that are of a wanted relation; all where none is named."""
+    return rows[torch.isin(rows[:, 1] % relations, wanted)] if len(wanted) else rows
+
+
+def _judged(scorer: Scorer, train: Answers, facts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Plausibility of facts (n, 3), and the probabilities of their tails and heads, (n,) each."""
+    for_tail, for_head = _asked(facts, train.width // 2)
+    of_tail, of_head = _probabilities(scorer, for_tail, facts[:, 2]), _probabilities(scorer, for_head, facts[:, 0])
+    return torch.minimum(_shared(train, for_tail) * of_tail, _shared(train, for_head) * of_head), of_tail, of_head
+
+
+def _asked(facts: Tensor, relations: int) -> tuple[Tensor, Tensor]:
+    """The queries (n, 2) for the tails of facts (n, 3), and those for their heads."""
+    head, relation, tail = facts.unbind(1)
+    return torch.stack([head, relation], 1), torch.stack([tail, relation + relations], 1)
 
 
 def _facts(queries: Tensor, answers: Tensor, relations: int) -> Tensor:
