@@ -9,6 +9,7 @@ from torch import Tensor
 
 from dsomgnn.batches import TrainingQueries
 from dsomgnn.build import Job, make_states
+from dsomgnn.data.answers import Answers
 from dsomgnn.data.mkg import MKG
 from dsomgnn.data.triples import directed
 from dsomgnn.distill.agent import Agent, AgentOptions
@@ -27,27 +28,21 @@ def asked_as_in_training(job: Job, triples: Tensor) -> tuple[TrainingQueries, Te
     """The queries of triples (n, 3), both ways, each with the train answers that training merges with these; and where
     the triples stand in their order (2n,): those whose tail is asked for, then those whose head is."""
     data, merge = job.dataset, job.recipe.student.merge
-    together = torch.cat([triples, _merged_with(triples, data.train, data.num_relations)]) if merge else triples
+    answers = Answers.of(triples, data.num_entities, data.num_relations)
+    together = torch.cat([triples, _merged_with(triples, answers, data.train)]) if merge else triples
     both_ways = TrainingQueries(MKG(data, job.mkg.features, together), merge)
-    wanted = _key(directed(triples, data.num_relations)[:, :2], data.num_relations)
-    asked = both_ways.only(torch.nonzero(torch.isin(_key(both_ways.queries, data.num_relations), wanted))[:, 0])
+    asked = both_ways.only(torch.nonzero(answers.find(both_ways.queries) >= 0)[:, 0])
     edge, order = asked.edge.sort()
     own = torch.arange(len(triples))
     return asked, order[torch.searchsorted(edge, torch.cat([own, own + len(together)]))]
 
 
-def _merged_with(triples: Tensor, train: Tensor, relations: int) -> Tensor:
-    """Other triples of train that ask for the tail, or the head, of the same pair."""
-    same = torch.zeros(len(train), dtype=torch.bool)
-    for end in (0, 2):
-        same |= torch.isin(_key(train[:, [end, 1]], relations), _key(triples[:, [end, 1]], relations))
-    train = train[same]
+def _merged_with(triples: Tensor, answers: Answers, train: Tensor) -> Tensor:
+    """Other triples of train that ask for the tail, or the head, as one of these triples does."""
+    queries = directed(train, answers.width // 2)[:, :2]
+    train = train[(answers.find(queries) >= 0).view(2, len(train)).any(0)]
     known = torch.cat([triples, train]).unique(dim=0, return_inverse=True)[1]
     return train[~torch.isin(known[len(triples) :], known[: len(triples)])]
-
-
-def _key(queries: Tensor, relations: int) -> Tensor:
-    return queries[:, 0] * 2 * relations + queries[:, 1]
 
 
 @torch.no_grad()

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from dsomgnn.errors import PluginError
 from dsomgnn.layer import Layer
+from dsomgnn.processor import format_name
 from dsomgnn.registry import make_encoder, own_line
 from dsomgnn.settings import TeacherRecipe
 
@@ -79,7 +80,7 @@ def _shape(spec: str, out: Any, seeds: int) -> str | None:
             f"({seeds}, {WIDTH}); num_seeds is layers[-1].num_dst"
         )
     if out.dtype != torch.float32:
-        return f"encoder {spec}: forward returns {str(out.dtype).removeprefix('torch.')}, expected float32"
+        return f"encoder {spec}: forward returns {format_name(out.dtype)}, expected float32"
     return None if torch.isfinite(out).all() else f"encoder {spec}: forward returns NaN or infinity"
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from dsomgnn.data.cards import ORDERS, SPLITS, Card, Origin, mismatch, order_digest
 from dsomgnn.data.download import MissingError, Report, fetch, silent
 from dsomgnn.data.names import write_names
-from dsomgnn.data.tables import find_file, read_rows
+from dsomgnn.data.tables import bare_name, find_file, read_rows
 from dsomgnn.errors import DataError
 from dsomgnn.importing import import_dataset
 from dsomgnn.places import shipped
@@ -102,7 +102,7 @@ def _copied(card: Card, base: str, work: Path, watch: Watch) -> Path:
             if name in (*SPLITS, *ORDERS):
                 raise DataError(f"{base}: holds no {card.name}/{name}, nor {name} itself, packed (.gz) or not")
     for path in work.iterdir():
-        if path.name.removesuffix(".gz") not in card.files:
+        if bare_name(path) not in card.files:
             path.unlink()
     return work
 

@@ -20,7 +20,7 @@ from dsomgnn.data.formats.rdf import is_rdf
 from dsomgnn.data.formats.rdf_literals import local_name
 from dsomgnn.data.formats.source import WHOLE, Source, read_source
 from dsomgnn.data.formats.text_tables import TextTable
-from dsomgnn.data.formats.triple_files import bare_name
+from dsomgnn.data.tables import bare_name
 from dsomgnn.errors import DataError, RecipeError
 
 

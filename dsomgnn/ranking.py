@@ -22,6 +22,7 @@ from dsomgnn.models.model import Model
 from dsomgnn.rank.metrics import summary
 from dsomgnn.rank.ranks import Ranks
 from dsomgnn.rank.slices import unseen_slices
+from dsomgnn.registry import own_file
 from dsomgnn.run import Run, load_into, refuse_diverged
 from dsomgnn.sealed import STUDENT_FILE, teacher_file
 from dsomgnn.settings import Recipe
@@ -187,7 +188,8 @@ def read_model(job: Job, run: Run, name: str) -> tuple[Model, float]:
         made, file = make_student(job), STUDENT_FILE
     else:
         teacher = name.removeprefix("teacher:")
-        run.sealed(job.recipe.teachers[teacher].encoder.rpartition(":")[0])
+        if own := own_file(job.recipe.teachers[teacher].encoder):
+            run.sealed(own)
         made, file = make_teacher(job, teacher), teacher_file(teacher)
     tensors, meta = run.read_tensors(file)
     refuse_diverged(tensors, str(run.path / file))

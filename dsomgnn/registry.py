@@ -30,10 +30,16 @@ SHIPPED = {
 }
 
 
-def plugin_file(spec: str, folder: Path) -> Path | None:
-    """The file behind "file.py:Class", or None for the other forms."""
+def own_file(spec: str) -> str | None:
+    """The file in "file.py:Class", as it stands there, or None for the other forms."""
     file, colon, _ = spec.rpartition(":")
-    return folder / file if colon and file.endswith(".py") else None
+    return file if colon and file.endswith(".py") else None
+
+
+def plugin_file(spec: str, folder: Path) -> Path | None:
+    """`own_file` of a recipe in `folder`."""
+    file = own_file(spec)
+    return folder / file if file else None
 
 
 def load_class(spec: str, folder: Path, kind: str = "encoder") -> type:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from dsomgnn.errors import CheckpointError
-from dsomgnn.registry import plugin_file
+from dsomgnn.registry import own_file
 from dsomgnn.settings import Recipe
 
 SEALED = ("recipe.toml", "entities.tsv", "relations.tsv")
@@ -36,8 +36,8 @@ def refuse_changed(run: Path, name: str, told: Mapping[str, str]) -> None:
 def require_whole(run: Path, recipe: Recipe) -> None:
     """Raises CheckpointError where a finished run lacks one of its files."""
     agent = [POLICY_FILE] if recipe.distill.policy == "reinforce" else []
-    own = [str(plugin_file(teacher.encoder, Path()) or "recipe.toml") for teacher in recipe.pool.values()]
-    files = dict.fromkeys([STUDENT_FILE, *map(teacher_file, recipe.pool), *agent, *SEALED, *own])
+    own = {file: None for teacher in recipe.pool.values() if (file := own_file(teacher.encoder))}
+    files = [STUDENT_FILE, *map(teacher_file, recipe.pool), *agent, *SEALED, *own]
     if missing := [name for name in files if not (run / name).is_file()]:
         raise CheckpointError(f"{run}: is finished, but lacks {', '.join(missing)}. {anew(run)}")
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from dsomgnn.data.arrays import Array
 from dsomgnn.data.formats.id_maps import is_id
-from dsomgnn.data.tables import find_file, positions, read_rows, require_file
+from dsomgnn.data.tables import bare_name, find_file, positions, read_rows, require_file
 from dsomgnn.data.triples import SPLITS, Vocabulary
 from dsomgnn.errors import DataError
 
@@ -65,12 +65,12 @@ def _one_too_many(rows: np.ndarray) -> str:
 
 def _same_size(rows: int, folder: Path, entities: Vocabulary) -> Iterator[str]:
     """Files of the folder that name as many entities as there are rows."""
-    for path in sorted(p for p in folder.iterdir() if p.name.removesuffix(".gz").endswith((".txt", ".tsv"))):
+    for path in sorted(p for p in folder.iterdir() if bare_name(p).endswith((".txt", ".tsv"))):
         try:
             table = read_rows(path, 1)
         except DataError:
             continue
-        split = path.name.removesuffix(".gz").removesuffix(".txt") in SPLITS
+        split = bare_name(path).removesuffix(".txt") in SPLITS
         named = [row[i] for row in table for i in ((0, 2) if split and len(row) == 3 else (0,))]
         known = set(named) & entities.index.keys()
         if len(known) == rows:

@@ -7,6 +7,7 @@ import zlib
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import repeat
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -16,6 +17,7 @@ from pyarrow import csv
 from dsomgnn.data.arrays import ID_COLUMNS
 from dsomgnn.errors import DataError, nearest, reason
 
+BOM = b"\xef\xbb\xbf"
 HEADERS = (*ID_COLUMNS, "head", "subject")
 
 
@@ -30,9 +32,19 @@ def require_file(folder: Path, name: str) -> Path:
     if found is None and (folder / name).is_dir():
         raise DataError(f"{folder / name}: a folder, expected a file")
     if found is None:
-        here = [p.name.removesuffix(".gz") for p in folder.iterdir() if p.is_file()] if folder.is_dir() else []
+        here = [bare_name(p) for p in folder.iterdir() if p.is_file()] if folder.is_dir() else []
         raise DataError(f"{folder / name}: no such file (nor {name}.gz).{nearest(name, sorted(here))}")
     return found
+
+
+def bare_name(path: Path) -> str:
+    """The file's name without .gz."""
+    return path.name.removesuffix(".gz")
+
+
+def open_bytes(path: Path) -> BinaryIO:
+    """The file's bytes as a stream, unpacked where it ends in .gz."""
+    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]
 
 
 def read_text(path: Path) -> str:

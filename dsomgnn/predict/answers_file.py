@@ -16,7 +16,7 @@ from torch import Tensor
 
 from dsomgnn.errors import RecipeError
 from dsomgnn.predict.best import Top
-from dsomgnn.predict.facts import NAMES
+from dsomgnn.predict.facts import NAMES, facts_of
 from dsomgnn.predict.loaded import Loaded
 
 SCHEMA = pa.schema(
@@ -76,25 +76,25 @@ def answers_table(model: Loaded, line: Tensor, queries: Tensor, best: Top) -> pa
     """One row per answer that is left, best first, to each of the queries (n, 2) that stood in line (n,)."""
     left = (best.score > -torch.inf).nonzero()
     row, column = left.unbind(1)
-    entity, given, relation = best.entity[row, column], queries[row, 0], queries[row, 1] % model.num_relations
+    found = facts_of(queries[row], best.entity[row, column], model.num_relations)
+    places = torch.full_like(row, -1) if model.facts is None else model.facts.split_of(found)
     backward = queries[row, 1] >= model.num_relations
-    head, tail = torch.where(backward, entity, given), torch.where(backward, given, entity)
-    facts, places = model.facts, torch.full_like(row, -1)
-    if facts is not None:
-        places = facts.split_of(torch.stack([head, relation, tail], 1))
-    entities = model.entity.words.ids
     columns = [
         line[row].numpy(),
         _taken(("tail", "head"), backward.long()),
-        _taken(entities, head),
-        _taken(model.relation.words.ids, relation),
-        _taken(entities, tail),
+        *fact_columns(model, found),
         (column + 1).int().numpy(),
         best.score[row, column].numpy(),
         best.probability[row, column].numpy(),
         _taken((*NAMES, None), places % (len(NAMES) + 1)),
     ]
     return pa.table(columns, schema=SCHEMA)
+
+
+def fact_columns(model: Loaded, facts: Tensor) -> list[pa.Array]:
+    """Identifiers of heads, relations and tails of facts (n, 3)."""
+    entities, relations = model.entity.words.ids, model.relation.words.ids
+    return [_taken(words, at) for words, at in zip((entities, relations, entities), facts.unbind(1), strict=True)]
 
 
 def _taken(words: Sequence[str | None], at: Tensor) -> pa.Array:

@@ -10,9 +10,10 @@ from torch import Tensor
 
 from dsomgnn.counter import Counter
 from dsomgnn.data.answers import Answers
+from dsomgnn.data.triples import directed
 from dsomgnn.errors import at_least
 from dsomgnn.predict.best import BUDGET, Scorer, all_scores, scores_of, top
-from dsomgnn.predict.facts import Facts
+from dsomgnn.predict.facts import Facts, facts_of
 from dsomgnn.predict.loaded import Loaded
 
 BEST = 50  # answers of a query that are looked at
@@ -69,7 +70,7 @@ def _candidates(scorer: Scorer, train: Answers, facts: Facts, wanted: Tensor, si
     with Counter("queries asked") as count:
         for part in queries.split(CHUNK):
             best = top(scorer, part, BEST, facts.answers)
-            found = _facts(part, best.entity, train.width // 2)
+            found = facts_of(part[:, None], best.entity, train.width // 2)
             looped = found[..., 0] == found[..., 2]
             left = (best.score > -torch.inf) & (~looped | torch.isin(found[..., 1], loops))
             near = (_shared(train, part)[:, None] * best.probability)[left]
@@ -84,7 +85,8 @@ def _held(facts: Facts, train: Answers) -> Tensor:
     """Facts of valid and test that train does not hold, but asks for one end of."""
     held = torch.cat([facts.dataset.valid, facts.dataset.test]).unique(dim=0)
     held = held[facts.split_of(held) > 0]
-    return held[torch.stack([train.find(query) >= 0 for query in _asked(held, train.width // 2)]).any(0)]
+    asked = train.find(directed(held, train.width // 2)[:, :2]) >= 0
+    return held[asked.view(2, len(held)).any(0)]
 
 
 def _of(wanted: Tensor, rows: Tensor, relations: int) -> Tensor:
@@ -94,22 +96,10 @@ def _of(wanted: Tensor, rows: Tensor, relations: int) -> Tensor:
 
 def _judged(scorer: Scorer, train: Answers, facts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     """Plausibility of facts (n, 3), and the probabilities of their tails and heads, (n,) each."""
-    for_tail, for_head = _asked(facts, train.width // 2)
-    of_tail, of_head = _probabilities(scorer, for_tail, facts[:, 2]), _probabilities(scorer, for_head, facts[:, 0])
-    return torch.minimum(_shared(train, for_tail) * of_tail, _shared(train, for_head) * of_head), of_tail, of_head
-
-
-def _asked(facts: Tensor, relations: int) -> tuple[Tensor, Tensor]:
-    """The queries (n, 2) for the tails of facts (n, 3), and those for their heads."""
-    head, relation, tail = facts.unbind(1)
-    return torch.stack([head, relation], 1), torch.stack([tail, relation + relations], 1)
-
-
-def _facts(queries: Tensor, answers: Tensor, relations: int) -> Tensor:
-    """Triples (B, k, 3) that answers (B, k) make of queries (B, 2)."""
-    given, asked = (column[:, None].expand_as(answers) for column in queries.unbind(1))
-    back = asked >= relations
-    return torch.stack([torch.where(back, answers, given), asked % relations, torch.where(back, given, answers)], -1)
+    asked = directed(facts, train.width // 2)
+    queries, probability = asked[:, :2], _probabilities(scorer, asked[:, :2], asked[:, 2])
+    plausible = (_shared(train, queries) * probability).view(2, len(facts)).amin(0)
+    return plausible, *probability.view(2, len(facts))
 
 
 def _shared(train: Answers, queries: Tensor) -> Tensor:

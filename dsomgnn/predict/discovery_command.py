@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 from rich.table import Table
 
 from dsomgnn.output import new_table, probability, show, write_json
-from dsomgnn.predict.answers_file import answers_file
+from dsomgnn.predict.answers_file import answers_file, fact_columns
 from dsomgnn.predict.discovery import Discovery, discover
 from dsomgnn.predict.loaded import Loaded, load
 from dsomgnn.run import latest_run
@@ -27,11 +28,9 @@ def discover_command(
 ) -> None:
     run = run or latest_run()
     loaded = load(run, model)
-    if out is None:
+    with answers_file(out, SCHEMA) if out else nullcontext() as file:  # opened first: it may not be writable
         found = discover(loaded, n, relations)
-    else:
-        with answers_file(out, SCHEMA) as file:  # before anything is asked: it may not be writable
-            found = discover(loaded, n, relations)
+        if file:
             file.write_table(_columns(loaded, found))
     if json is not None:
         write_json(_result(loaded, found), json)
@@ -71,10 +70,8 @@ def discovery_table(model: Loaded, found: Discovery) -> Table:
 
 
 def _columns(model: Loaded, found: Discovery) -> pa.Table:
-    entities, relations = model.entity.words.ids, model.relation.words.ids
-    head, relation, tail = found.facts.T.tolist() if len(found.facts) else ([], [], [])
-    words = [[entities[i] for i in head], [relations[i] for i in relation], [entities[i] for i in tail]]
-    return pa.table([*words, *(getattr(found, name).numpy() for name in NUMBERS)], schema=SCHEMA)
+    numbers = (getattr(found, name).numpy() for name in NUMBERS)
+    return pa.table([*fact_columns(model, found.facts), *numbers], schema=SCHEMA)
 
 
 def _result(model: Loaded, found: Discovery) -> dict[str, Any]:

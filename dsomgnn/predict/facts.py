@@ -13,6 +13,14 @@ from dsomgnn.data.triples import SPLITS, Dataset
 NAMES = (*SPLITS, "unused")  # of a triple in several, the first; unused: published, but held out of the run
 
 
+def facts_of(queries: Tensor, answers: Tensor, num_relations: int) -> Tensor:
+    """Triples (..., 3) that answers (...) make of queries (..., 2), of which there may be one for many answers."""
+    given, asked = (column.expand_as(answers) for column in queries.unbind(-1))
+    back = asked >= num_relations
+    ends = torch.where(back, answers, given), torch.where(back, given, answers)
+    return torch.stack([ends[0], asked % num_relations, ends[1]], -1)
+
+
 class Facts:
     """The triples of a data set, by split."""
 

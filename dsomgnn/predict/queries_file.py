@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import gzip
 import zlib
 from collections.abc import Iterator
 from contextlib import closing
 from functools import cache
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 import torch
 from torch import Tensor
 
+from dsomgnn.data.tables import BOM, bare_name, open_bytes
 from dsomgnn.errors import DataError, RecipeError, reason
 from dsomgnn.predict.finder import Finder
 
 HEADER = [b"head", b"relation", b"tail"]
-BOM = b"\xef\xbb\xbf"
 ASKED = (b"", b"?")
 TEXT = ("", ".txt", ".tsv", ".tab")
 
@@ -26,7 +24,7 @@ TEXT = ("", ".txt", ".tsv", ".tab")
 def count_lines(path: Path) -> int:
     """Lines of a file, plain or .gz. Raises DataError where it cannot be read."""
     try:
-        with closing(_opened(path)) as file:
+        with closing(open_bytes(path)) as file:
             return sum(chunk.count(b"\n") for chunk in iter(lambda: file.read(1 << 20), b""))
     except (OSError, EOFError, zlib.error) as error:
         raise DataError(f"{path}: cannot be read: {reason(error)}") from None
@@ -45,7 +43,7 @@ def read_queries(path: Path, entity: Finder, relation: Finder, size: int) -> Ite
 
 def _rows(path: Path, entity: Finder, relation: Finder) -> Iterator[tuple[int, int, int]]:
     entity_of, relation_of = (cache(lambda word, words=words: words.one(word.decode())) for words in (entity, relation))
-    with closing(_opened(path)) as file:
+    with closing(open_bytes(path)) as file:
         for number, line in enumerate(file, 1):
             words = line.rstrip(b"\r\n").removeprefix(BOM if number == 1 else b"").split(b"\t")
             if number == 1 and words == HEADER:
@@ -74,9 +72,5 @@ def _asked(words: list[bytes]) -> tuple[int, bytes, bytes]:
 
 def _other_format(path: Path) -> str:
     """What to say of a file whose name tells another format."""
-    suffix = Path(path.name.removesuffix(".gz")).suffix
+    suffix = Path(bare_name(path)).suffix
     return "" if suffix in TEXT else f"; queries are read from tab-separated text alone, not from {suffix}"
-
-
-def _opened(path: Path) -> BinaryIO:
-    return gzip.open(path) if path.suffix == ".gz" else path.open("rb")  # type: ignore[return-value]

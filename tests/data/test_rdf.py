@@ -43,6 +43,11 @@ FACTS = [
 SPLIT = [0.6, 0.2, 0.2]
 
 
+def write_splits(folder: Path, ending: str, line: str = f"<{EX}{{}}> <{EX}{{}}> <{EX}{{}}> .") -> None:
+    for split, facts in (("train", FACTS[:3]), ("valid", FACTS[3:4]), ("test", FACTS[4:])):
+        (folder / f"{split}.{ending}").write_text("".join(line.format(*fact) + "\n" for fact in facts))
+
+
 @pytest.fixture
 def films(tmp_path: Path) -> Path:
     (tmp_path / "films.ttl").write_text(FILMS, encoding="utf-8")
@@ -108,9 +113,7 @@ def test_the_folder_has_readable_names(films: Path, tmp_path: Path):
 
 def test_a_folder_of_splits_takes_literals_of_all_its_files(tmp_path: Path, call):
     (tmp_path / "src").mkdir()
-    for split, facts in (("train", FACTS[:3]), ("valid", FACTS[3:4]), ("test", FACTS[4:])):
-        rows = (" ".join(f"<{EX}{word}>" for word in fact) + " .\n" for fact in facts)
-        (tmp_path / f"src/{split}.nt").write_text("".join(rows))
+    write_splits(tmp_path / "src", "nt")
     (tmp_path / "src/labels.ttl").write_text(
         f'<{EX}Alien> <http://x.org/name> "The film" . <{EX}Alien> <{EX}minutes> 117 .'
     )
@@ -172,8 +175,7 @@ def test_iris_that_are_no_identifiers_are_left_out_and_names_hold_no_blanks_that
 
 def test_rdf_beside_triples_of_another_kind_is_not_read(tmp_path: Path, call):
     (tmp_path / "src").mkdir()
-    for split, facts in (("train", FACTS[:3]), ("valid", FACTS[3:4]), ("test", FACTS[4:])):
-        (tmp_path / f"src/{split}.txt").write_text("".join("\t".join(fact) + "\n" for fact in facts))
+    write_splits(tmp_path / "src", "txt", "{}\t{}\t{}")
     (tmp_path / "src/ontology.owl").write_text("Ontology(<http://ex.org/>)")
     (tmp_path / "src/train.nt").write_text("")
     (tmp_path / "src/valid.nt").write_text("")
@@ -184,8 +186,7 @@ def test_rdf_beside_triples_of_another_kind_is_not_read(tmp_path: Path, call):
 
 
 def test_splits_in_n3_are_found(tmp_path: Path):
-    for split, facts in (("train", FACTS[:3]), ("valid", FACTS[3:4]), ("test", FACTS[4:])):
-        (tmp_path / f"{split}.n3").write_text("".join(f"<{EX}{h}> <{EX}{r}> <{EX}{t}> .\n" for h, r, t in facts))
+    write_splits(tmp_path, "n3")
     assert list(read_source(tmp_path).files) == ["train", "valid", "test"]
 
 

@@ -14,7 +14,7 @@ import torch
 from dsomgnn.data.array_order import row_entities
 from dsomgnn.data.arrays import ARRAY_SUFFIXES, read_array
 from dsomgnn.data.encoders.pictures import SUFFIXES, find_pictures
-from dsomgnn.data.tables import find_file, positions, read_rows
+from dsomgnn.data.tables import bare_name, find_file, positions, read_rows
 from dsomgnn.data.triples import Dataset
 from dsomgnn.errors import DataError
 
@@ -115,7 +115,7 @@ def _numeric(dataset: Dataset, path: Path) -> Found:
 
 
 def _pictures(dataset: Dataset, path: Path) -> Found:
-    source = path.name.removesuffix(".gz")
+    source = bare_name(path)
     entity, files = find_pictures(dataset.folder, source, dataset.entities)
     there = np.array([file.is_file() for file in files], dtype=bool)
     return entity[there], {"pictures": int(there.sum()), "missing_files": int((~there).sum())}

@@ -46,14 +46,16 @@ def find_beside(source: Source, src: Path) -> Beside:
 
 def _said(source: Source, src: Path, files: tuple[Path, ...]) -> Beside:
     """What literals of RDF files say."""
+    if not files:
+        return Beside(None, None, None, None, ())
     entities, relations = source.entities.ids, source.relations.ids
-    said = read_literals(files, {*entities, *relations})
+    known = set(entities)
+    said = read_literals(files, known.union(relations))
 
     def table(found: dict[str, str], ids: tuple[str, ...]) -> TextTable | None:
         kept = {resource: found[resource] for resource in ids if resource in found}
         return TextTable(src, kept, 0, 0) if kept else None
 
-    known = set(entities)
     rows = [row for row in said.numbers if row[0] in known]
     numeric = NumericTable(src, rows, 0) if rows else None
     notes = (f"literals left out, as neither texts nor numbers: {said.other:,}",) if said.other else ()

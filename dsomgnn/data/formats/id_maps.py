@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from dsomgnn.data.formats.triple_files import bare_name, read_lines, skip_count
-from dsomgnn.data.tables import refuse_repeats
+from dsomgnn.data.formats.triple_files import read_lines, skip_count
+from dsomgnn.data.tables import bare_name, refuse_repeats
 from dsomgnn.errors import DataError
 
 STEMS = {

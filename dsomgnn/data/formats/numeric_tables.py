@@ -7,8 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from dsomgnn.data.formats.triple_files import bare_name
-from dsomgnn.data.tables import read_rows
+from dsomgnn.data.tables import bare_name, read_rows
 from dsomgnn.errors import DataError
 
 NUMERIC = "numeric.tsv"
@@ -45,11 +44,12 @@ def find_numbers(files: Iterable[Path], ids: Iterable[str]) -> NumericTable | No
 
 def _refuse_words(rows: Rows, known: set[str], path: Path) -> None:
     for line, (entity, _, value) in enumerate(rows, 1):
-        if entity in known and not _is_number(value):
+        if entity in known and not is_number(value):
             raise DataError(f'{path}:{line}: "{value}" is not a finite number')
 
 
-def _is_number(word: str) -> bool:
+def is_number(word: str) -> bool:
+    """Whether a word is a finite number."""
     try:
         return math.isfinite(float(word))
     except ValueError:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import unquote
 
-from dsomgnn.data.formats.rdf import pyoxigraph, statements, whole_iri
+from dsomgnn.data.formats.numeric_tables import is_number
+from dsomgnn.data.formats.rdf import statements
 
 XSD = "http://www.w3.org/2001/XMLSchema#"
 WORDS = {
@@ -43,10 +43,8 @@ def read_literals(paths: Iterable[Path], known: Collection[str]) -> Said:
     """
     said, words, names = Said(), dict[str, dict[str, Languages]](), dict[str, str]()
     for path in paths:
-        literal = pyoxigraph(path).Literal
-        for subject, predicate, value in statements(path):
-            resource, attribute = whole_iri(subject), whole_iri(predicate)
-            if not isinstance(value, literal) or resource not in known or not attribute:
+        for resource, attribute, _, value in statements(path):
+            if value is None or resource not in known or not attribute:
                 continue
             short, kind = local_name(attribute), value.datatype.value
             attribute = short if names.setdefault(short, attribute) == attribute else attribute
@@ -82,8 +80,7 @@ def _put_words(said: Said, resource: str, by_attribute: dict[str, Languages]) ->
 def _number(word: str, kind: str) -> str | None:
     if kind in NEITHER:
         return None
-    try:
-        return word if math.isfinite(float(word)) else None
-    except ValueError:
-        date = DATE.fullmatch(word)
-        return str(int(date[1])) if date else None
+    if is_number(word):
+        return word
+    date = DATE.fullmatch(word)
+    return str(int(date[1])) if date else None

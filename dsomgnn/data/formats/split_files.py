@@ -6,8 +6,8 @@ import re
 from pathlib import Path
 
 from dsomgnn.data.formats import rdf
-from dsomgnn.data.formats.triple_files import bare_name
 from dsomgnn.data.pickles import is_pickle, triples_advice
+from dsomgnn.data.tables import bare_name
 from dsomgnn.errors import DataError
 
 WORDS = {

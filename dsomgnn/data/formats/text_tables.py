@@ -7,7 +7,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from dsomgnn.data.formats.triple_files import bare_name, read_lines
+from dsomgnn.data.formats.triple_files import read_lines
+from dsomgnn.data.tables import bare_name
 
 TEXT_FILE = re.compile(r".*(text|name|desc|definition|gloss|label)\w*(\.txt|\.tsv)?", re.IGNORECASE)
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dsomgnn.data.formats.rdf import is_rdf, read_facts
-from dsomgnn.data.tables import read_text
+from dsomgnn.data.tables import bare_name, read_text
 from dsomgnn.errors import DataError
 
 Words = Sequence[str]
@@ -41,11 +41,6 @@ class TripleFile:
 
     def __len__(self) -> int:
         return len(self.columns[0])
-
-
-def bare_name(path: Path) -> str:
-    """The file's name without .gz."""
-    return path.name.removesuffix(".gz")
 
 
 def read_lines(path: Path) -> list[str]:
