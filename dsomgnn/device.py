@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
 import torch
+from torch.random import fork_rng
 
 from dsomgnn.errors import RecipeError
 from dsomgnn.processor import float32_precision, keep_memory
@@ -32,6 +37,36 @@ def device_at_hand(name: str) -> torch.device:
         return pick_device("auto")
 
 
+@contextmanager
+def left_as_found() -> Iterator[None]:
+    """Around what is called from Python: torch's random numbers and process-wide settings are as before, after it.
+
+    A function with `left_as_found()` above it may be called in a notebook or a server. What `prepare_torch` has the
+    memory keep is kept.
+    """
+    gpus = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
+    current = torch.cuda.current_device() if gpus else None
+    threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    deterministic, filled = torch.get_deterministic_debug_mode(), _filled().fill_uninitialized_memory
+    flushed = not torch.full((), 1e-40).mul(1.0)
+    try:
+        with fork_rng(gpus):
+            yield
+    finally:
+        if current is not None:
+            torch.cuda.set_device(current)
+        torch.set_deterministic_debug_mode(deterministic)
+        _filled().fill_uninitialized_memory = filled
+        torch.set_float32_matmul_precision(precision)
+        torch.set_num_threads(threads)
+        torch.set_flush_denormal(flushed)
+
+
+def _filled() -> Any:
+    """What holds `fill_uninitialized_memory`, a property of the module that torch does not type."""
+    return torch.utils.deterministic
+
+
 def prepare_torch(device: torch.device, threads: int, sampled: bool) -> None:
     """Process-wide settings of torch: threads, fast float32 products, and on the CPU sums in one order.
 
@@ -39,7 +74,8 @@ def prepare_torch(device: torch.device, threads: int, sampled: bool) -> None:
     which extreme scores leave in a softmax, become 0: Intel processors take 30 times as long for a step with them.
     """
     torch.set_flush_denormal(True)  # first: threads have the setting that was there when they were started
-    _set_threads(threads)
+    if threads:
+        torch.set_num_threads(threads)
     if not sampled:
         keep_memory()
     torch.set_float32_matmul_precision(float32_precision() if device.type == "cpu" else "high")  # "high": TF32
@@ -48,15 +84,4 @@ def prepare_torch(device: torch.device, threads: int, sampled: bool) -> None:
     on_cpu = device.type == "cpu"  # there gradients of x[index] are else added up by threads in any order
     torch.set_deterministic_debug_mode("warn" if on_cpu else "default")  # not 2.5 s of imports for the public function
     if on_cpu:
-        torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-
-
-_unasked: list[int] = []  # threads of the process before a recipe said how many
-
-
-def _set_threads(threads: int) -> None:
-    """So many, or, with 0, as many as there were before a recipe set others."""
-    if threads and not _unasked:
-        _unasked.append(torch.get_num_threads())
-    if wanted := threads or (_unasked.pop() if _unasked else 0):
-        torch.set_num_threads(wanted)
+        _filled().fill_uninitialized_memory = False

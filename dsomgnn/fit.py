@@ -6,11 +6,10 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from torch.random import fork_rng
-
 from dsomgnn.beginning import begin
 from dsomgnn.build import Job, build, make_distiller, make_student, queries_of
 from dsomgnn.choices import choice_report
+from dsomgnn.device import left_as_found
 from dsomgnn.distill.agent import Agent
 from dsomgnn.distill.distiller import Distiller
 from dsomgnn.distill.lesson import Lesson
@@ -98,7 +97,7 @@ def _student_epoch(
     return epoch
 
 
-@fork_rng(devices=[])
+@left_as_found()
 def fit_recipe(
     recipe_path: str | Path,
     run_path: str | Path,
@@ -119,7 +118,7 @@ def fit_recipe(
     return fit(job, Run.create(Path(run_path), recipe_path), teachers_of=[Path(path) for path in teachers_of])
 
 
-@fork_rng(devices=[])
+@left_as_found()
 def resume_run(run_path: str | Path) -> dict[str, Any]:
     """`dsomgnn fit --resume RUN`, from Python: the record of the run, which is trained to its end.
 

@@ -8,12 +8,11 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-from torch.random import fork_rng
-
 from dsomgnn.asked import check_ranks
 from dsomgnn.build import Job, build, make_student, make_teacher
 from dsomgnn.data.mkg import MKG
 from dsomgnn.dataset import dataset_of
+from dsomgnn.device import left_as_found
 from dsomgnn.distill.ensemble import Ensemble
 from dsomgnn.distill.teachers import FrozenTeacher, freeze
 from dsomgnn.errors import CheckpointError, DataError, RecipeError, nearest
@@ -106,7 +105,7 @@ def open_ranking(
     return Ranking(run, record, job, split, ties or recipe.rank.ties, drop)
 
 
-@fork_rng(devices=[])
+@left_as_found()
 def rank_run(
     run_path: str | Path,
     split: str = "test",

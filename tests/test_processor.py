@@ -111,13 +111,3 @@ def test_a_run_on_a_processor_that_is_slower_at_bfloat16_is_one_in_float32_and_s
     assert "products  bfloat16 of s; float32 of st, student\n" in told
     low, full = (load_file(f"{run}/student.safetensors") for run in ("low", "full"))
     assert all(torch.equal(low[name], full[name]) for name in full)
-
-
-def test_threads_are_those_of_before_once_no_recipe_says_how_many(as_before):
-    before, cpu = torch.get_num_threads(), torch.device("cpu")
-    try:
-        for threads, wanted in ((3, 3), (2, 2), (0, before), (0, before)):
-            prepare_torch(cpu, threads, sampled=True)
-            assert torch.get_num_threads() == wanted
-    finally:
-        torch.set_num_threads(before)

@@ -10,12 +10,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.random import fork_rng
 
 from dsomgnn.batches import TrainingQueries
 from dsomgnn.build import Job
 from dsomgnn.chosen import asked_as_in_training, chosen
 from dsomgnn.data.features import Feature
+from dsomgnn.device import left_as_found
 from dsomgnn.distill.teachers import freeze
 from dsomgnn.explain.paths import paths
 from dsomgnn.neighbourhood import Neighbours
@@ -61,6 +61,7 @@ class Case:
         return sorted((self.entity(i) for i in ids), key=lambda entity: (entity["name"], entity["entity"]))
 
 
+@left_as_found()
 def explain_run(run: str | Path, head: str | None, relation: str, tail: str | None = None) -> dict[str, Any]:
     """What speaks for a fact, or for the student's best answer where head or tail is None, empty or "?".
 
@@ -75,7 +76,6 @@ def explain_run(run: str | Path, head: str | None, relation: str, tail: str | No
     return _explained(Case(model, job, Facts(job.dataset), question, best if wanted is None else wanted))
 
 
-@fork_rng(devices=[])
 @products()
 def _explained(case: Case) -> dict[str, Any]:
     model, job, question = case.model, case.job, case.question

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.random import fork_rng
 
 from dsomgnn.asked import ASKED, check_answers, one_end_asked
 from dsomgnn.data.tables import read_rows
 from dsomgnn.data.triples import Vocabulary
 from dsomgnn.dataset import dataset_of
+from dsomgnn.device import left_as_found
 from dsomgnn.errors import CheckpointError, DataError, RecipeError, nearest
 from dsomgnn.predict.best import Scorer, all_scores, scores_of, top
 from dsomgnn.predict.facts import NAMES, Facts
@@ -176,7 +176,7 @@ class Loaded:
         return ids
 
 
-@fork_rng(devices=[])
+@left_as_found()
 def load(run: str | Path, model: str = "student") -> Loaded:
     """The student of a run, or teacher:NAME, for which data set and features must be at hand.
 
