@@ -14,7 +14,7 @@ from dsomgnn.data.answers import Answers
 from dsomgnn.data.mkg import MKG
 from dsomgnn.data.triples import Dataset
 from dsomgnn.dataset import read_dataset
-from dsomgnn.device import pick_device, prepare_torch
+from dsomgnn.device import memory_of, pick_device, prepare_torch
 from dsomgnn.distill.agent import Agent, AgentOptions, FixedChoice
 from dsomgnn.distill.distiller import Distiller, Stages
 from dsomgnn.distill.losses import LossWeights
@@ -174,6 +174,23 @@ def make_teacher(job: Job, name: str, phase: int = 0) -> Model:
     return Model(score, fusion, job.dataset.num_relations, encoder, sampler, settings.init).to(job.device)
 
 
+def asks_few(job: Job) -> bool:
+    """Whether the student's epochs, all together, ask fewer queries than there are; an agent that is told of its
+    teachers beforehand asks all."""
+    student, policy = job.recipe.student, job.recipe.distill.policy
+    few = 0 < student.steps * student.batch * student.epochs < len(job.training)
+    return few and (policy != "reinforce" or student.candidates > 0)
+
+
+def label_memory(job: Job) -> int:
+    """Bytes that soft labels of all training queries may take: none where each is asked once at the most."""
+    student, distill = job.recipe.student, job.recipe.distill
+    once = student.epochs - distill.alone < 2
+    if student.candidates or once or asks_few(job):
+        return 0
+    return int(distill.kept * memory_of(job.device))
+
+
 def make_distiller(job: Job, student: Model, teachers: list[FrozenTeacher]) -> Distiller:
     """The distiller of a recipe whose policy is not "none"."""
     recipe, distill = job.recipe, job.recipe.distill
@@ -200,6 +217,7 @@ def make_distiller(job: Job, student: Model, teachers: list[FrozenTeacher]) -> D
         number_format(recipe.student.products, job.device),
         recipe.student.candidates,
         distill.transfer,
+        label_memory(job),
     )
 
 

@@ -6,13 +6,15 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from dsomgnn.batches import step_memory
-from dsomgnn.build import Job, build, make_teacher
+from dsomgnn.build import Job, build, label_memory, make_teacher
 from dsomgnn.contract import check_teacher
 from dsomgnn.data.audit.audit import audit
 from dsomgnn.data.audit.coverage import entity_texts
 from dsomgnn.data.audit.verdict import warnings
+from dsomgnn.distill.kept import kept_bytes
 from dsomgnn.models.model import Model
 from dsomgnn.models.score import SCORES
+from dsomgnn.processor import number_format
 from dsomgnn.record import products_used
 from dsomgnn.settings import Recipe, TeacherRecipe, Training
 from dsomgnn.trackers import tracker_class
@@ -45,6 +47,8 @@ def check_recipe(recipe: Recipe, path: Path) -> Iterator[str]:
     if tracker_class(recipe.tracker, job.folder) is not None:
         yield f"tracker   {recipe.tracker}: found"
     yield f"memory    about {estimate_mb(job):,.0f} MB in the largest step, beside the data and libraries"
+    if kept := kept_mb(job):
+        yield f"          of these {kept:,.0f} MB of soft labels that are made once; distill.kept = 0: in every epoch"
 
 
 def _products(job: Job) -> str:
@@ -60,6 +64,7 @@ def estimate_mb(job: Job) -> float:
     """Memory of the largest step: tables with gradient, optimiser, best copy and a checkpoint's two, and scores of all
     entities."""
     entities, recipe, student = job.dataset.num_entities, job.recipe, job.recipe.student
+    policy = recipe.distill.policy
     pool = recipe.pool.values()
     at_a_time = step_memory(job.device) / MB
     teachers = [_model_mb(t, entities) + min(_scores_mb(t, entities, 2), at_a_time) for t in pool]
@@ -68,7 +73,16 @@ def estimate_mb(job: Job) -> float:
     own = 2 + recipe.distill.walks * recipe.distill.hops
     step = min(3 * _scores_mb(student, entities, own), at_a_time)
     lesson = (24 + 4 * len(teachers)) * _scores_mb(student, entities, own, recipe.agent.rows)  # held-out rows: 4 to 1
-    return max([*teachers, frozen + tables + max(step, lesson if recipe.distill.policy == "reinforce" else 0)])
+    return max([*teachers, frozen + tables + kept_mb(job) + max(step, lesson if policy == "reinforce" else 0)])
+
+
+def kept_mb(job: Job) -> float:
+    """Memory of soft labels that are kept."""
+    recipe, memory = job.recipe, label_memory(job)
+    if not recipe.pool or not memory:
+        return 0.0
+    dtype = number_format(recipe.student.products, job.device)
+    return kept_bytes(recipe.distill.policy, len(job.training), job.dataset.num_entities, dtype, memory) / MB
 
 
 def _scores_mb(training: Training, entities: int, own: int, rows: int = 0) -> float:

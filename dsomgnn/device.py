@@ -10,7 +10,7 @@ import torch
 from torch.random import fork_rng
 
 from dsomgnn.errors import RecipeError
-from dsomgnn.processor import float32_precision, keep_memory
+from dsomgnn.processor import float32_precision, keep_memory, machine_memory
 
 
 def pick_device(name: str) -> torch.device:
@@ -35,6 +35,11 @@ def device_at_hand(name: str) -> torch.device:
         return pick_device(name)
     except RecipeError:
         return pick_device("auto")
+
+
+def memory_of(device: torch.device) -> int:
+    """Bytes of the memory that tensors of a device lie in."""
+    return torch.cuda.get_device_properties(device).total_memory if device.type == "cuda" else machine_memory()
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from dsomgnn.build import Job, make_teacher, queries_of
+from dsomgnn.build import Job, asks_few, make_teacher, queries_of
 from dsomgnn.distill.teachers import NO_ONE, FrozenTeacher, freeze
 from dsomgnn.epochs import fit_epoch, optimisers_of
 from dsomgnn.evaluate import temperature, valid_mrr
@@ -38,15 +38,7 @@ def _teacher(job: Job, run: Run, record: dict, name: str, number: int, progress:
     tensors, meta = run.read_tensors(file)
     load_into(model, tensors, str(run.path / file))
     asked = None if job.recipe.distill.transfer else NO_ONE
-    return freeze(name, model, job.training, meta["temperature"], _asks_few(job), asked)
-
-
-def _asks_few(job: Job) -> bool:
-    """Whether the student's epochs, all together, ask fewer queries than there are; an agent that is told of its
-    teachers beforehand asks all."""
-    student, policy = job.recipe.student, job.recipe.distill.policy
-    few = 0 < student.steps * student.batch * student.epochs < len(job.training)
-    return few and (policy != "reinforce" or student.candidates > 0)
+    return freeze(name, model, job.training, meta["temperature"], asks_few(job), asked)
 
 
 def _pretrain(job: Job, run: Run, model: Model, name: str, number: int, progress: Progress) -> tuple[States, Standing]:

@@ -1,19 +1,23 @@
-"""The processor and its memory: what it is fast at, measured once, never assumed; and freed memory kept for reuse."""
+"""The processor and its memory: what it is fast at, measured once, never assumed; how much there is, and that what is
+freed is kept for reuse."""
 
 from __future__ import annotations
 
 import ctypes
 import math
 import mmap
+import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ContextDecorator, contextmanager
+from contextlib import ContextDecorator, contextmanager, suppress
 from functools import cache
+from pathlib import Path
 
 import torch
 
 ROWS, WIDTH, COLUMNS, ROUNDS = 128, 256, 4096, 10  # the least of so many: other work disturbs some
 MARGIN = 1.25
+LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")  # of cgroups, 2 and 1
 FULL, ONEDNN = "highest", "medium"  # torch's names for how exact float32 products on the CPU have to be
 TRIM_THRESHOLD, TOP_PAD, MMAP_MAX, ARENA_MAX = -1, -2, -4, -8  # of glibc's mallopt
 
@@ -88,6 +92,16 @@ def products(precision: str = FULL) -> Iterator[None]:
 def exact_products(device: torch.device) -> ContextDecorator:
     """Around a function, float32 products as exact as they can be: a GPU trains in TF32."""
     return products(FULL if device.type == "cuda" else float32_precision())
+
+
+@cache
+def machine_memory() -> int:
+    """Bytes of the machine's memory, or of what its container may have of it."""
+    found = [os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")]
+    for limit in LIMITS:
+        with suppress(OSError, ValueError):  # not there, or "max"
+            found.append(int(Path(limit).read_text()))
+    return min(found)
 
 
 @cache

@@ -104,6 +104,8 @@ class Distill(Section):
     `combine`: the soft labels of several teachers are the mean of their distributions, or the normalised product.
     `transfer`: so many draws, per query of train, of queries that it does not ask: teachers alone teach those.
     `alone`: so many epochs of the student's, the first ones, are without teachers, which costs less.
+    `kept`: the share of the machine's memory that soft labels of all train queries may take. Where they fit, and every
+    triple has the same teachers, they are made once, not in every epoch; 0: never.
     """
 
     policy: str = "reinforce"
@@ -119,6 +121,7 @@ class Distill(Section):
     alone: NoneOrMore = 0
     warmup: NoneOrMore = 3
     transfer: Annotated[float, Field(ge=0, le=100)] = 0.0
+    kept: Annotated[float, Field(ge=0, lt=1)] = 0.4
 
 
 class AgentRecipe(Section):

@@ -123,6 +123,14 @@ def interrupt(monkeypatch: pytest.MonkeyPatch, call):
     return interrupted
 
 
+def test_soft_labels_that_are_kept_are_made_again(workshop: Path, interrupt, call):
+    words = ("tiny.toml", "--set", "distill.policy=all")
+    assert call("fit", *words, "--run", "through").code == 0
+    assert interrupt("student", 3, 0, (*words, "--run", "out")).code == 130
+    assert call("fit", "--resume", "out").code == 0
+    assert_same(Path("out"), Path("through"))
+
+
 def test_heads_drawn_as_they_are_asked_for_are_drawn_again(workshop: Path, interrupt, call, monkeypatch):
     monkeypatch.setattr(dsomgnn.distill.teachers, "MOST", 1)
     few = ("student.batch=2", "student.steps=1", "distill.policy=all")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -12,6 +13,7 @@ from dsomgnn.batches import Batch, TrainingQueries
 from dsomgnn.data.answers import Answers
 from dsomgnn.distill.agent import Agent, FixedChoice
 from dsomgnn.distill.fused import Lecture, taught_cross_entropy
+from dsomgnn.distill.kept import kept_bytes, kept_labels
 from dsomgnn.distill.losses import LossWeights
 from dsomgnn.distill.policy import merged_weights
 from dsomgnn.distill.soft_labels import soft_labels
@@ -22,6 +24,7 @@ from dsomgnn.distill.view import View, look
 from dsomgnn.models.model import Model
 from dsomgnn.neighbourhood import Neighbours
 from dsomgnn.pool import EVERYONE, Pool
+from dsomgnn.threads import by_blocks
 
 
 @dataclass(frozen=True)
@@ -75,7 +78,8 @@ class Distiller:
     `held` (T,) bool marks, in training order, the triples on which the agent is rewarded: neither teachers nor, while
     the agent learns, the student train on them. Without it (None) any training triple is rewarded. `known` are the
     answers of all triples that a model learns from, an agent's reward included. `states` are needed by an agent alone.
-    `candidates`: as in `Pool.around`. `transfer`: transfer queries per query of a batch.
+    `candidates`: as in `Pool.around`. `transfer`: transfer queries per query of a batch. `memory`: bytes that the soft
+    labels of all training queries may take.
     """
 
     def __init__(
@@ -94,6 +98,7 @@ class Distiller:
         dtype: torch.dtype = torch.float32,
         candidates: int = 0,
         transfer: float = 0.0,
+        memory: int = 0,
     ):
         self.student, self.teachers, self.training = student, list(teachers), training
         self.known, self.neighbours, self.states, self.choice = known, neighbours, states, choice
@@ -101,6 +106,17 @@ class Distiller:
         self.transfer = TransferQueries(training.queries, transfer) if transfer else None
         self.low = [teacher.multiplied_in(dtype) for teacher in teachers]
         self.weights, self.n3, self.stages, self.held, self.dtype = weights, n3, stages, held, dtype
+        self.memory = memory
+
+    @cached_property
+    def kept(self) -> Tensor | None:
+        """Soft labels (Q, N) of all training queries, where they never change and fit `memory`."""
+        if not isinstance(self.choice, FixedChoice) or self.candidates:
+            return None
+        sizes = len(self.training), self.student.fusion.num_entities, self.dtype, self.memory
+        if not kept_bytes(self.choice.kind, *sizes):
+            return None
+        return kept_labels(self.low, self.training, self.choice, self.weights, self.dtype)
 
     def epoch(self, size: int, epoch: int, steps: int = 0) -> Iterator[tuple[Batch, str]]:
         """The batches of an epoch, `size` queries each, with the stage it is in; only so many `steps` of it."""
@@ -138,8 +154,19 @@ class Distiller:
         """What the teachers of an action (T, K), and for transfer queries (E, K), teach."""
         sets, row = torch.cat([action, transfer]), torch.cat([view.batch.row, view.batch.transfer])
         shares, number = merged_weights(sets, row, len(view.query))
-        soft = soft_labels(self.low, view.batch, shares, self.weights, self.dtype, view.pool)
-        return Lecture(view.factors, view.logits, view.asked, soft, view.near, number)
+        return Lecture(view.factors, view.logits, view.asked, self._soft(view, shares), view.near, number)
+
+    def _soft(self, view: View, shares: Tensor) -> Tensor:
+        """Soft labels (B, P) of a view's queries; those of transfer queries, the last, are made in any case."""
+        batch, kept = view.batch, self.kept
+        if kept is None:
+            return soft_labels(self.low, batch, shares, self.weights, self.dtype, view.pool)
+        soft, own = kept.new_empty(len(shares), kept.shape[1]), len(shares) - batch.transfers
+        by_blocks(lambda found, at: torch.index_select(kept, 0, at, out=found), soft[:own], batch.index[:own])
+        if batch.transfers:
+            last = batch.part(slice(own, len(shares)), slice(len(batch.row), None))
+            soft[own:] = soft_labels(self.low, last, shares[own:], self.weights, self.dtype)
+        return soft
 
     def _actions(self, view: View, stage: str) -> Tensor:
         mask = self.mask(view)[view.batch.row]

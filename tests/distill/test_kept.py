@@ -1,0 +1,116 @@
+"""Soft labels that are made once are those that a step would make, and are kept only where they never change."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from dsomgnn import batches, processor
+from dsomgnn.build import build, label_memory, make_distiller, make_student, make_teacher
+from dsomgnn.distill.distiller import Distiller
+from dsomgnn.distill.teachers import FrozenTeacher, freeze
+from dsomgnn.recipe import load_recipe, parse_recipe
+from dsomgnn.sampling import seed_all
+
+NOTHING = 0.0
+
+
+def distiller_of(kept: float, **changes: object) -> Distiller:
+    """Two teachers, one with messages; of the other every third entity is unknown."""
+    teachers = {name: {"rank": 8, "init": 0.5} for name in ("one", "other")}
+    teachers["other"] |= {"encoder": "compgcn", "fanouts": [3]}
+    distill = {"policy": "all", "walks": 4, "gamma": 0.7, "kept": kept} | changes
+    student = {"rank": 8, "init": 0.5}
+    recipe = {"data": {"name": "worldfacts"}, "teachers": teachers, "student": student, "distill": distill}
+    job = build(parse_recipe(recipe))
+    torch.manual_seed(1)
+    frozen = [freeze(name, make_teacher(job, name, i), job.training, 0.5 + i) for i, name in enumerate(teachers)]
+    frozen[0].speaks[::3] = False
+    frozen[1].speaks[::2] = False  # of every sixth entity no one speaks
+    return make_distiller(job, make_student(job), frozen)
+
+
+def stepped(distiller: Distiller) -> list[torch.Tensor]:
+    """Loss, parts and gradients of a step."""
+    distiller.student.zero_grad()
+    seed_all(2)
+    step = distiller.step(distiller.training.at(torch.arange(5, 1000, 7)))
+    step.loss.backward()
+    return [step.loss.detach(), step.fit, step.taught, *(p.grad for p in distiller.student.parameters())]
+
+
+CASES = ({}, {"combine": "product"}, {"tau": 2.0}, {"policy": "single:other"}, {"transfer": 0.5})
+
+
+@pytest.mark.parametrize("changes", [*CASES, {"neighbourhood": "none"}], ids=str)
+@pytest.mark.parametrize("rows", [1000, 13], ids=["whole", "in parts"])
+def test_a_step_is_the_same_with_them(changes: dict, rows: int, monkeypatch):
+    monkeypatch.setattr(batches, "MEMORY", rows * 3 * 4 * 744)
+    once, anew = distiller_of(0.4, **changes), distiller_of(NOTHING, **changes)
+    assert once.kept is not None
+    assert anew.kept is None
+    for _ in range(2):  # a step overwrites its soft labels, not those that are kept
+        for found, expected in zip(stepped(once), stepped(anew), strict=True):
+            torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+
+
+def test_teachers_are_asked_once(monkeypatch):
+    asked, logits = [], FrozenTeacher.logits
+
+    def noted(teacher, queries, *rest):
+        asked.append(len(queries))
+        return logits(teacher, queries, *rest)
+
+    distiller = distiller_of(0.4)
+    monkeypatch.setattr(FrozenTeacher, "logits", noted)
+    stepped(distiller)
+    assert sum(asked) <= 2 * len(distiller.training)
+    asked.clear()
+    stepped(distiller)
+    assert not asked
+
+
+CHANGES = ("student.candidates=3", "student.epochs=1", "distill.alone=4", "distill.policy=reinforce")
+
+
+@pytest.mark.parametrize("change", [*CHANGES, "distill.policy=random", "distill.kept=0"])
+def test_they_are_not_kept_where_they_change_or_are_asked_for_once(change: str, workshop: Path):
+    changes = ["distill.policy=all", "distill.kept=0.5", change]
+    job = build(load_recipe(Path("tiny.toml"), changes))
+    frozen = [freeze(name, make_teacher(job, name), job.training) for name in job.recipe.pool]
+    assert make_distiller(job, make_student(job), frozen).kept is None
+
+
+def test_they_are_not_kept_where_few_queries_are_asked(workshop: Path):
+    changes = ["distill.policy=all", "student.batch=2", "student.epochs=2"]
+    few, all_of_them = (build(load_recipe(Path("tiny.toml"), [*changes, f"student.steps={n}"])) for n in (1, 0))
+    assert label_memory(few) == 0
+    assert label_memory(all_of_them) > 0
+
+
+def test_they_are_not_kept_where_they_do_not_fit(monkeypatch):
+    size = 4226 * 744 * 4
+    for memory, fits in ((size / 0.4 + 4, True), (size / 0.4 - 4, False)):
+        monkeypatch.setattr("dsomgnn.device.machine_memory", lambda memory=memory: memory)
+        assert (distiller_of(0.4).kept is not None) == fits
+
+
+def test_a_container_has_the_memory_that_it_may_have(tmp_path: Path, monkeypatch):
+    limit, endless = tmp_path / "limit", tmp_path / "endless"
+    endless.write_text("max\n")
+    monkeypatch.setattr(processor, "LIMITS", (str(endless), str(tmp_path / "missing")))
+    machine = processor.machine_memory.__wrapped__()
+    assert machine > 2**28
+    limit.write_text("1000000\n")
+    monkeypatch.setattr(processor, "LIMITS", (str(endless), str(limit)))
+    assert processor.machine_memory.__wrapped__() == 1_000_000
+
+
+def test_check_counts_them(workshop: Path, call):
+    def told(kept: float) -> str:
+        return call("check", "tiny.toml", "--set", "distill.policy=all", "--set", f"distill.kept={kept}").out
+
+    assert "soft labels" not in told(0)
+    assert "MB of soft labels that are made once; distill.kept = 0: in every epoch" in told(0.4)
