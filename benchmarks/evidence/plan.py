@@ -66,15 +66,17 @@ class Trial:
 
 def settings_sha256(recipe: Recipe) -> str:
     """Of the settings that the figures of a run depend on, whatever its seed: not of comments, of teachers and features
-    that its policy does not ask for, or of an agent where none chooses."""
+    that its policy does not ask for, of an agent where none chooses, or of when soft labels are made."""
     policy, pool = recipe.distill.policy, recipe.pool
     unread = {"seed", "device", "threads", "tracker", "sweep", "teachers", "features"}
     unread |= set() if policy == "reinforce" else {"agent"} if policy != "none" else {"agent", "distill"}
     used = {name for teacher in pool.values() for name in teacher.modalities}
     settings = recipe.model_dump(mode="json", exclude=unread)
+    distill = settings.get("distill", {})
+    distill.pop("kept", None)
     for name, as_before in SINCE.items():
-        if settings.get("distill", {}).get(name) == as_before:
-            del settings["distill"][name]
+        if distill.get(name) == as_before:
+            del distill[name]
     read = {
         **settings,
         "teachers": {name: teacher.model_dump(mode="json") for name, teacher in pool.items()},
