@@ -10,7 +10,7 @@ from dsomgnn.distill.ensemble import Ensemble
 from dsomgnn.distill.teachers import FrozenTeacher, fit_temperature, freeze
 from dsomgnn.models.model import Model
 from dsomgnn.processor import exact_products, fast_dtype
-from dsomgnn.rank.counting import Counter, Dense, Pruned
+from dsomgnn.rank.counting import Dense, Pruned, RankCounter
 from dsomgnn.rank.metrics import mrr
 from dsomgnn.rank.ranks import Ranks, rank_triples
 
@@ -24,7 +24,7 @@ def rank_split(job: Job, model: FrozenTeacher | Ensemble, split: str) -> Ranks:
 def rank_these(job: Job, model: FrozenTeacher | Ensemble, triples: Tensor) -> Ranks:
     """`rank_split` of triples (n, 3) of the data set."""
     data, budget = job.dataset, job.budget
-    counter: Counter
+    counter: RankCounter
     if job.device.type == "cpu" and isinstance(model, FrozenTeacher):
         counter = Pruned(model.vectors, model.entities, fast_dtype(), budget)
     else:

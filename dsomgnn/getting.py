@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dsomgnn.data.cards import ORDERS, SPLITS, Card, Origin, mismatch, order_digest
-from dsomgnn.data.download import MissingError, Report, fetch, silent
+from dsomgnn.data.download import MissingError, fetch
 from dsomgnn.data.names import write_names
+from dsomgnn.data.reports import Report, silent
 from dsomgnn.data.tables import bare_name, find_file, read_rows
 from dsomgnn.errors import DataError
 from dsomgnn.importing import import_dataset

@@ -8,12 +8,12 @@ import re
 import shutil
 import ssl
 import time
-from collections.abc import Callable
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.request import Request, urlopen
 
 from dsomgnn.data.cards import File, mismatch
+from dsomgnn.data.reports import Report, silent
 from dsomgnn.errors import DataError
 
 TRIES = 4
@@ -23,15 +23,9 @@ CHUNK = 1 << 16
 SPARE = 1 << 20  # bytes by which a packed file may be longer than an unpacked one
 CUT = (URLError, TimeoutError, ConnectionError, ssl.SSLError, http.client.HTTPException)
 
-Report = Callable[[int, int | None], None]  # bytes so far, bytes in all where known
-
 
 class MissingError(DataError):
     """The server, or the folder, has no such file."""
-
-
-def silent(done: int, total: int | None) -> None:
-    """A `Report` that says nothing."""
 
 
 def fetch(address: str, path: Path, wanted: File, report: Report = silent) -> None:

@@ -29,7 +29,7 @@ class NotFiniteError(DsomError):
     """Scores that cannot be ranked."""
 
 
-class Counter(Protocol):
+class RankCounter(Protocol):
     """Counts of the rivals of right answers among N entities, so many `threads` at a time."""
 
     threads: int

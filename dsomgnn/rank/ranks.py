@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from dsomgnn.data.answers import Answers
-from dsomgnn.rank.counting import Counter
+from dsomgnn.rank.counting import RankCounter
 from dsomgnn.threads import apart
 
 
@@ -42,7 +42,7 @@ def queries_of(triples: Tensor, num_relations: int) -> tuple[Tensor, Tensor]:
 
 
 def rank_triples(
-    counter: Counter,
+    counter: RankCounter,
     triples: Tensor,
     known: Answers,
     num_entities: int,

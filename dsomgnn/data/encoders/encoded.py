@@ -11,10 +11,11 @@ import torch
 
 from dsomgnn.data.encoders.feature_encoders import read_texts
 from dsomgnn.data.encoders.image_models import picture_encoder
-from dsomgnn.data.encoders.item_encoder import ItemEncoder, Report, encode_items, silent
+from dsomgnn.data.encoders.item_encoder import ItemEncoder, encode_items
 from dsomgnn.data.encoders.pictures import find_pictures
 from dsomgnn.data.encoders.text_models import text_encoder
 from dsomgnn.data.features import Feature, placed, reduced, unit_rows
+from dsomgnn.data.reports import Report, silent
 from dsomgnn.data.triples import Vocabulary
 from dsomgnn.errors import DataError, DataWarning
 

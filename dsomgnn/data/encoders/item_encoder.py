@@ -12,17 +12,13 @@ import numpy as np
 import torch
 
 from dsomgnn.data.encoders.cache import Cache
+from dsomgnn.data.reports import Report, silent
 from dsomgnn.errors import DataError
 from dsomgnn.processor import products
 
 SHARD = 256  # items that are encoded, then kept, at a time
 
 Item = str | Path  # a text, or the file of a picture
-Report = Callable[[int, int], None]  # done, of how many
-
-
-def silent(done: int, total: int) -> None:
-    """A report to nobody."""
 
 
 @dataclass(frozen=True)
