@@ -22,6 +22,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import count, islice
 from pathlib import Path
+from statistics import median
 from typing import Any
 from unittest.mock import patch
 
@@ -30,6 +31,7 @@ from speed.machine import machine
 
 from dsomgnn.batches import TrainingQueries
 from dsomgnn.build import Job, build, make_distiller, make_student, make_teacher
+from dsomgnn.check import kept_mb
 from dsomgnn.choices import Tally
 from dsomgnn.data.mkg import MKG
 from dsomgnn.data.triples import load_dataset
@@ -51,7 +53,8 @@ INTRO = """\
 
 Made by `python benchmarks/beside.py` on {date}: {processor}, {cores} cores, Python {python}. Once a run: reading,
 features and graphs, in seconds. In every step: sampling, as a share of whole steps; the teacher that passes messages
-is the recipe's last one as CompGCN with one layer of 10 sampled neighbours, not trained.
+is the recipe's last one as CompGCN with one layer of 10 sampled neighbours, not trained. Soft labels: of teachers that
+are not trained, made in every step or once (`distill.kept`); the share is the median of pairs of steps, turn by turn.
 """
 
 
@@ -72,12 +75,12 @@ def main() -> int:
 
 def table(recipe: Path, steps: int) -> str:
     """One recipe's figures as Markdown."""
-    job = build(load_recipe(recipe, ["distill.policy=all"]), recipe.parent)
+    job = build(load_recipe(recipe, ["distill.policy=all", "distill.kept=0"]), recipe.parent)
     once = "\n".join(f"| {what} | {seconds:.2f} |" for what, seconds in preparation(job))
     sampling = "\n".join(f"| {what} | {1000 * step:.1f} | {share:.1%} |" for what, step, share in shares(job, steps))
     name = f"## {job.dataset.name}: {job.dataset.num_entities:,} entities, {len(job.dataset.train):,} train triples"
     heads = ("| once | seconds |\n|---|---|", "| in every step | step, ms | sampling |\n|---|---|---|")
-    return f"{name}\n\n{heads[0]}\n{once}\n\n{heads[1]}\n{sampling}"
+    return f"{name}\n\n{heads[0]}\n{once}\n\n{heads[1]}\n{sampling}\n\n{labels(job, steps)}"
 
 
 def preparation(job: Job) -> Iterator[tuple[str, float]]:
@@ -106,6 +109,26 @@ def shares(job: Job, steps: int) -> Iterator[tuple[str, float, float]]:
             parts = list(islice(batches, steps))
             whole = _seconds(lambda step=step, parts=parts: [step(part) for part in parts])
         yield what, whole / len(parts), spent[method] / whole
+
+
+def labels(job: Job, steps: int) -> str:
+    """What a taught step takes where it makes its soft labels, and where it finds them, as Markdown."""
+    distill = job.recipe.distill.model_copy(update={"kept": 0.4})
+    keeping = replace(job, recipe=job.recipe.model_copy(update={"distill": distill}))
+    if not kept_mb(keeping):
+        return "Soft labels of all train queries do not fit."
+    anew, found, batches = _taught(job), _taught(keeping), job.training.batches(job.recipe.student.batch)
+    first = next(batches)
+    anew(first)
+    made, pairs = _seconds(lambda: found(first)), list[tuple[float, float]]()
+    for batch in islice(batches, steps):
+        pairs.append((_seconds(lambda batch=batch: anew(batch)), _seconds(lambda batch=batch: found(batch))))
+    medians, share = map(median, zip(*pairs, strict=True)), median(b / a for a, b in pairs)
+    cells = " | ".join(
+        [f"{kept_mb(keeping):,.0f}", f"{made:.1f}", *(f"{1000 * x:.1f}" for x in medians), f"{share:.2f}"]
+    )
+    heads = "| soft labels, MB | made once, s | step that makes its own, ms | that finds them, ms | share |"
+    return f"{heads}\n|---|---|---|---|---|\n| {cells} |"
 
 
 def _taught(job: Job) -> Callable[[Any], object]:

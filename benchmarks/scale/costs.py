@@ -122,6 +122,6 @@ def recipe_of(setting: Setting) -> Recipe:
             "data": {"name": "made"},
             "student": student,
             "teachers": {f"teacher{k}": {"rank": setting.rank} for k in range(setting.teachers)},
-            "distill": {"policy": "all" if setting.teachers else "none", "walks": 4},
+            "distill": {"policy": "all" if setting.teachers else "none", "walks": 4, "kept": 0.0},
         }
     )
