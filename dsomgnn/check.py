@@ -11,7 +11,7 @@ from dsomgnn.contract import check_teacher
 from dsomgnn.data.audit.audit import audit
 from dsomgnn.data.audit.coverage import entity_texts
 from dsomgnn.data.audit.verdict import warnings
-from dsomgnn.distill.kept import kept_bytes
+from dsomgnn.distill.kept import CHANGING, label_bytes
 from dsomgnn.models.model import Model
 from dsomgnn.models.score import SCORES
 from dsomgnn.processor import number_format
@@ -47,8 +47,19 @@ def check_recipe(recipe: Recipe, path: Path) -> Iterator[str]:
     if tracker_class(recipe.tracker, job.folder) is not None:
         yield f"tracker   {recipe.tracker}: found"
     yield f"memory    about {estimate_mb(job):,.0f} MB in the largest step, beside the data and libraries"
-    if kept := kept_mb(job):
-        yield f"          of these {kept:,.0f} MB of soft labels that are made once; distill.kept = 0: in every epoch"
+    yield from _labels(job)
+
+
+def _labels(job: Job) -> Iterator[str]:
+    """What is to be known of soft labels that could be made once."""
+    needed, kept = labels_mb(job), job.recipe.distill.kept
+    if not needed or not kept:
+        return
+    if kept_mb(job):
+        yield f"          of these {needed:,.0f} MB of soft labels that are made once; distill.kept = 0: in every epoch"
+    else:
+        why = f"they would take {needed:,.0f} MB, more than distill.kept = {kept:g} of the memory"
+        yield f"          soft labels are made in every epoch: {why}"
 
 
 def _products(job: Job) -> str:
@@ -78,11 +89,17 @@ def estimate_mb(job: Job) -> float:
 
 def kept_mb(job: Job) -> float:
     """Memory of soft labels that are kept."""
-    recipe, memory = job.recipe, label_memory(job)
-    if not recipe.pool or not memory:
+    needed = labels_mb(job)
+    return needed if needed * MB <= label_memory(job) else 0.0
+
+
+def labels_mb(job: Job) -> float:
+    """Memory that soft labels of all train queries take or would take; 0 where they could not be made once."""
+    recipe = job.recipe
+    if not recipe.pool or recipe.distill.policy in CHANGING or not label_memory(job):
         return 0.0
     dtype = number_format(recipe.student.products, job.device)
-    return kept_bytes(recipe.distill.policy, len(job.training), job.dataset.num_entities, dtype, memory) / MB
+    return label_bytes(len(job.training), job.dataset.num_entities, dtype) / MB
 
 
 def _scores_mb(training: Training, entities: int, own: int, rows: int = 0) -> float:

@@ -13,7 +13,7 @@ from dsomgnn.batches import Batch, TrainingQueries
 from dsomgnn.data.answers import Answers
 from dsomgnn.distill.agent import Agent, FixedChoice
 from dsomgnn.distill.fused import Lecture, taught_cross_entropy
-from dsomgnn.distill.kept import kept_bytes, kept_labels
+from dsomgnn.distill.kept import CHANGING, kept_labels, label_bytes
 from dsomgnn.distill.losses import LossWeights
 from dsomgnn.distill.policy import merged_weights
 from dsomgnn.distill.soft_labels import soft_labels
@@ -111,10 +111,9 @@ class Distiller:
     @cached_property
     def kept(self) -> Tensor | None:
         """Soft labels (Q, N) of all training queries, where they never change and fit `memory`."""
-        if not isinstance(self.choice, FixedChoice) or self.candidates:
+        if not isinstance(self.choice, FixedChoice) or self.choice.kind in CHANGING or self.candidates:
             return None
-        sizes = len(self.training), self.student.fusion.num_entities, self.dtype, self.memory
-        if not kept_bytes(self.choice.kind, *sizes):
+        if label_bytes(len(self.training), self.student.fusion.num_entities, self.dtype) > self.memory:
             return None
         return kept_labels(self.low, self.training, self.choice, self.weights, self.dtype)
 

@@ -22,11 +22,9 @@ from dsomgnn.processor import own_pages
 CHANGING = ("reinforce", "random")  # policies that choose anew in every step
 
 
-def kept_bytes(policy: str, queries: int, entities: int, dtype: torch.dtype, memory: int) -> int:
-    """What soft labels of so many queries take; 0 where they are not kept: they change from step to step, or take more
-    than `memory` bytes."""
-    size = queries * entities * dtype.itemsize
-    return size if policy not in CHANGING and size <= memory else 0
+def label_bytes(queries: int, entities: int, dtype: torch.dtype) -> int:
+    """What soft labels of so many queries take."""
+    return queries * entities * dtype.itemsize
 
 
 @torch.no_grad()

@@ -108,9 +108,11 @@ def test_a_container_has_the_memory_that_it_may_have(tmp_path: Path, monkeypatch
     assert processor.machine_memory.__wrapped__() == 1_000_000
 
 
-def test_check_counts_them(workshop: Path, call):
+def test_check_counts_them(workshop: Path, call, monkeypatch):
     def told(kept: float) -> str:
         return call("check", "tiny.toml", "--set", "distill.policy=all", "--set", f"distill.kept={kept}").out
 
     assert "soft labels" not in told(0)
     assert "MB of soft labels that are made once; distill.kept = 0: in every epoch" in told(0.4)
+    monkeypatch.setattr("dsomgnn.device.machine_memory", lambda: 16)
+    assert "soft labels are made in every epoch: they would take 0 MB, more than distill.kept = 0.4 of" in told(0.4)
