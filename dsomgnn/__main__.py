@@ -1,3 +1,51 @@
-from dsomgnn.cli import main
+"""The program `dsomgnn`: the command line as the only thing in its process."""
 
-main()
+from __future__ import annotations
+
+import errno
+import os
+import signal
+import sys
+import time
+from types import FrameType
+
+DEAF = 5.0  # seconds: whoever presses Ctrl-C twice shall not cut off what the first one saves
+FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
+
+
+def program() -> None:
+    """Run the command line. Ctrl-C, and TERM, as schedulers and containers send it, stop it after saving."""
+    from dsomgnn.cli import main
+
+    sys.stdout.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
+    _stop_gently()
+    try:
+        try:
+            main()
+        finally:
+            sys.stdout.flush()
+    except OSError as error:
+        if error.filename is not None or error.errno not in (*FULL, errno.EPIPE):
+            raise
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered would fail again at the end
+        if error.errno in FULL:
+            print(f"error: stdout cannot be written: {error.strerror}", file=sys.stderr)
+        sys.exit(2)
+
+
+def _stop_gently() -> None:
+    heard = float("-inf")
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal heard
+        if time.monotonic() - heard > DEAF:
+            heard = time.monotonic()
+            raise KeyboardInterrupt
+
+    for name in (signal.SIGINT, signal.SIGTERM):
+        if signal.getsignal(name) != signal.SIG_IGN:  # as nohup and a shell's background have it
+            signal.signal(name, stop)
+
+
+if __name__ == "__main__":
+    program()

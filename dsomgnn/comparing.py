@@ -12,11 +12,13 @@ from dsomgnn.compare.groups import read_group
 from dsomgnn.compare.measure import OVER_SEEDS, measure
 from dsomgnn.compare.page import comparison_page
 from dsomgnn.compare.words import METRICS, by_chance, figure, heading, probability
+from dsomgnn.device import left_as_found
 from dsomgnn.output import new_table, show, write_file, write_json
 
 RESAMPLES = 2000
 
 
+@left_as_found()
 def compare_runs(
     words: list[str],
     split: str = "test",

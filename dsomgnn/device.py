@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import RLock
 from typing import Any
 
 import torch
@@ -46,9 +47,16 @@ def memory_of(device: torch.device) -> int:
 def left_as_found() -> Iterator[None]:
     """Around what is called from Python: torch's random numbers and process-wide settings are as before, after it.
 
-    A function with `left_as_found()` above it may be called in a notebook or a server. What `prepare_torch` has the
-    memory keep is kept.
+    As these are of all threads, one thread waits for another. What `prepare_torch` has the memory keep is kept.
     """
+    with _one_thread:
+        yield from _left_as_found()
+
+
+_one_thread = RLock()
+
+
+def _left_as_found() -> Iterator[None]:
     gpus = list(range(torch.cuda.device_count())) if torch.cuda.is_initialized() else []
     current = torch.cuda.current_device() if gpus else None
     threads, precision = torch.get_num_threads(), torch.get_float32_matmul_precision()

@@ -46,7 +46,7 @@ INTERRUPTED = 130
 def nearest(word: str, known: Iterable[str]) -> str:
     """' Did you mean "x"?' for the known word nearest to this one, or the short list of known words, or ''."""
     known = list(dict.fromkeys(known))
-    match = difflib.get_close_matches(word, known, n=1, cutoff=0.6)
+    match = difflib.get_close_matches(str(word), known, n=1, cutoff=0.6)
     if match:
         return f' Did you mean "{match[0]}"?'
     return f" Known: {', '.join(known)}." if 0 < len(known) <= 12 else ""
@@ -65,5 +65,5 @@ def one_of(option: str, word: str, known: tuple[str, ...]) -> None:
 
 def at_least(option: str, number: int, least: int) -> None:
     """Raises RecipeError where the number of an option is no whole one, or too small."""
-    if not isinstance(number, Integral) or number < least:
+    if isinstance(number, bool) or not isinstance(number, Integral) or number < least:
         raise RecipeError(f"{option} {number}: expected a whole number, {least} at least")

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from dsomgnn.alone import alone
 from dsomgnn.beginning import begin
 from dsomgnn.build import Job, build, make_distiller, make_student, queries_of
 from dsomgnn.choices import choice_report
@@ -15,6 +16,7 @@ from dsomgnn.distill.distiller import Distiller
 from dsomgnn.distill.lesson import Lesson
 from dsomgnn.distill.teachers import FrozenTeacher
 from dsomgnn.epochs import distil_epoch, fit_epoch, optimisers_of
+from dsomgnn.errors import RecipeError
 from dsomgnn.evaluate import temperature, valid_mrr
 from dsomgnn.models.model import Model
 from dsomgnn.optimise import Optimisers
@@ -37,7 +39,7 @@ def fit(job: Job, run: Run, progress: Progress | None = None, teachers_of: Seque
     progress = progress or Progress(quiet=True)
     tracker = tracker_class(job.recipe.tracker, job.folder)
     record = begin(job, run, progress, [Run.open(path) for path in teachers_of])
-    with tracked(tracker, run, record, progress):
+    with alone(run.path, "fit"), tracked(tracker, run, record, progress):
         teachers = make_teachers(job, run, record, progress)
         if "student" not in record["phases"]:
             distil(job, run, record, teachers, progress)
@@ -114,6 +116,8 @@ def fit_recipe(
     from dsomgnn.recipe import load_recipe
 
     recipe_path = Path(recipe_path)
+    if isinstance(teachers_of, str | Path):
+        raise RecipeError(f"teachers_of: {teachers_of}: expected a list of runs")
     job = build(load_recipe(recipe_path, changes), recipe_path.parent)
     return fit(job, Run.create(Path(run_path), recipe_path), teachers_of=[Path(path) for path in teachers_of])
 

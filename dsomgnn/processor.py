@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ContextDecorator, contextmanager, suppress
 from functools import cache
 from pathlib import Path
+from threading import Lock
 
 import torch
 
@@ -78,15 +79,27 @@ def float32_precision() -> str:
     return ONEDNN if error[ONEDNN] <= 4 * error[FULL] else FULL
 
 
+_one_at_a_time = Lock()
+_asked: list[list[str]] = []  # how exact it was before, then what each asks for who is within `products` now
+
+
 @contextmanager
 def products(precision: str = FULL) -> Iterator[None]:
-    """For a while, float32 products as exact as this."""
-    before = torch.get_float32_matmul_precision()
-    torch.set_float32_matmul_precision(precision)
+    """For a while, float32 products as exact as this: of all threads, and until the last that asked has gone."""
+    own = [precision]
+    with _one_at_a_time:
+        if not _asked:
+            _asked.append([torch.get_float32_matmul_precision()])
+        _asked.append(own)
+        torch.set_float32_matmul_precision(precision)
     try:
         yield
     finally:
-        torch.set_float32_matmul_precision(before)
+        with _one_at_a_time:
+            _asked[:] = [each for each in _asked if each is not own]
+            torch.set_float32_matmul_precision(_asked[-1][0])
+            if len(_asked) == 1:
+                _asked.clear()
 
 
 def exact_products(device: torch.device) -> ContextDecorator:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -98,11 +99,11 @@ def open_ranking(
     record = run.record()
     recipe = run.recipe()
     _require_finished(run, record, recipe, names)
-    drop = dict(drop or {})
+    drop = drop or {}
     _refuse_unknown(drop, recipe)
     with_features = names != [STUDENT] if with_features is None else with_features
     job = without(open_job(run, record, with_features), drop)
-    return Ranking(run, record, job, split, ties or recipe.rank.ties, drop)
+    return Ranking(run, record, job, split, ties or recipe.rank.ties, dict(drop))
 
 
 @left_as_found()
@@ -155,10 +156,12 @@ def without(job: Job, drop: Mapping[str, float]) -> Job:
 
 def _refuse_unknown(drop: Mapping[str, float], recipe: Recipe) -> None:
     used = sorted({modality for teacher in recipe.pool.values() for modality in teacher.modalities})
+    if not isinstance(drop, Mapping):
+        raise RecipeError(f"drop: {drop}: expected shares by modality, such as {{'text': 0.4}}")
     for name, share in drop.items():
         if name not in used:
             raise RecipeError(f"--drop {name}: no teacher of this run uses such a modality.{nearest(name, used)}")
-        if not 0 <= share <= 1:
+        if not isinstance(share, Real) or not 0 <= share <= 1:
             raise RecipeError(f"--drop {name}={share}: a share lies between 0 and 1")
 
 

@@ -114,6 +114,10 @@ DATA = {
     "two columns": (_edit("tiny/train.txt", "b\tlikes\tc", "b\tlikes c"), "train.txt:3: 2 columns, expected 3"),
     "four columns": (_edit("tiny/test.txt", "c\tlikes\ta", "c\tlikes\ta\t1"), "test.txt:1: 4 columns, expected 3"),
     "blank line": (_edit("tiny/train.txt", "a\tlikes\tc", "\na\tlikes\tc"), "train.txt:2: 1 column, expected 3"),
+    "blank line before the last": (
+        _edit("tiny/test.txt", "a\n", "a\n\n"),
+        "test.txt:2: 1 column, expected 3",
+    ),
     "empty cell": (
         _edit("tiny/train.txt", "b\tlikes\tc", "b\t\tc"),
         'train.txt:3: the cell "" is empty; an identifier',

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from threading import Event
 
 import pytest
 import torch
 
 import dsomgnn
 from dsomgnn.device import left_as_found, prepare_torch
+from dsomgnn.processor import products
 
 
 def settings_of_torch() -> dict:
@@ -41,6 +44,7 @@ CALLS: dict[str, Callable[[Path], object]] = {
     "rank": lambda run: dsomgnn.rank_run(run, model="all"),
     "explain": lambda run: dsomgnn.explain_run(run, "a", "likes"),
     "predict": lambda run: dsomgnn.load(run, "teacher:st").predict("a", "likes"),
+    "compare": lambda run: dsomgnn.compare_runs([str(run), str(run)], resamples=100),
     "discover": lambda run: dsomgnn.discover(dsomgnn.load(run), 3),
 }
 
@@ -67,3 +71,47 @@ def test_they_are_set_back_even_after_an_error():
     with pytest.raises(ValueError, match="within"):
         fail()
     assert settings_of_torch() == before
+
+
+def test_threads_wait_for_one_another_and_find_what_each_finds_alone(workshop: Path):
+    """Random numbers are of the whole process: two that draw at once would draw each other's."""
+
+    def figures(seed: int, run: str) -> tuple:
+        record = dsomgnn.fit_recipe("tiny.toml", f"{run}{seed}", [f"seed={seed}"])
+        return seed, record["phases"]["student"]["valid_mrr"], dsomgnn.rank_run(f"{run}{seed}", model="all")["models"]
+
+    one_by_one = [figures(seed, "alone") for seed in range(3)]
+    with ThreadPoolExecutor(3) as pool:
+        assert list(pool.map(figures, range(3), ["together"] * 3)) == one_by_one
+
+
+def test_products_are_as_before_once_the_last_thread_has_gone():
+    before, first_is_in, second_is_in, first_is_out = torch.get_float32_matmul_precision(), *(Event() for _ in range(3))
+    other, during = ("medium" if before == "highest" else "highest"), []
+
+    def first() -> None:
+        with products(other):
+            first_is_in.set()
+            second_is_in.wait(20)
+        first_is_out.set()
+
+    def second() -> None:
+        first_is_in.wait(20)
+        with products(other):
+            second_is_in.set()
+            first_is_out.wait(20)
+            during.append(torch.get_float32_matmul_precision())
+
+    with ThreadPoolExecutor(2) as pool:
+        for done in [pool.submit(work) for work in (first, second)]:
+            done.result()
+    assert during == [other]
+    assert torch.get_float32_matmul_precision() == before
+
+
+def test_products_within_others_are_theirs_until_they_end():
+    with products("medium"):
+        with products("highest"):
+            assert torch.get_float32_matmul_precision() == "highest"
+        assert torch.get_float32_matmul_precision() == "medium"
+    assert torch.get_float32_matmul_precision() == "high"

@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import pytest
+
 import dsomgnn.fit as fitting
 from dsomgnn.distill.distiller import Stages
 from dsomgnn.distill.teachers import OwnHeads
 from dsomgnn.epochs import fit_epoch
+from dsomgnn.errors import RecipeError
+from dsomgnn.fit import fit_recipe
 
 
 def epochs_of_student(run: str) -> list[dict]:
@@ -88,3 +92,9 @@ def test_it_is_told_where_the_best_student_was_never_taught_or_its_agent_knows_n
     assert not stages.untaught(3, agent=False)
     assert not stages.untaught(4, agent=True)
     assert "its policy knows nothing" in Stages.within(epochs=1, alone=0, warmup=3, learn=20).untaught(1, agent=True)
+
+
+def test_runs_to_take_teachers_of_are_a_list(workshop: Path):
+    with pytest.raises(RecipeError, match="teachers_of: runs/first: expected a list of runs"):
+        fit_recipe("tiny.toml", "out", teachers_of="runs/first")
+    assert not Path("out").exists()

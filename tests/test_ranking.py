@@ -13,6 +13,9 @@ ASKED_WRONGLY = {
     "a split that is not ranked": ({"split": "train"}, "--split train: no such choice. Known: test, valid"),
     "no reading of ties": ({"ties": "x"}, "--ties x: no such choice. Known: realistic, optimistic, pessimistic"),
     "no word": ({"split": 3}, "--split 3: no such choice"),
+    "no model": ({"model": None}, "--model None: this run has no such model"),
+    "no share": ({"drop": {"text": "a"}}, "--drop text=a: a share lies between 0 and 1"),
+    "no shares": ({"drop": ["text=0.4"]}, r"drop: \['text=0.4'\]: expected shares by modality"),
 }
 
 

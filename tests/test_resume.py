@@ -16,6 +16,7 @@ from conftest import unsealed
 import dsomgnn
 import dsomgnn.distill.teachers
 import dsomgnn.phase
+from dsomgnn.alone import alone
 from dsomgnn.optimise import Optimisers
 from dsomgnn.run import Run
 
@@ -308,3 +309,15 @@ def test_training_leaves_the_random_state_of_who_calls_it(workshop: Path):
     torch.manual_seed(11)
     dsomgnn.fit_recipe("tiny.toml", "out", ["distill.policy=none", "student.epochs=1"])
     assert torch.equal(torch.rand(2), wanted)
+
+
+def test_a_run_that_is_at_work_is_not_gone_on_with(finished: Path, call):
+    """Two that train one run would write its log and checkpoints over each other's."""
+    stopped = json.loads((finished / "record.json").read_text())
+    stopped["finished"] = False
+    del stopped["phases"]["student"]
+    (finished / "record.json").write_text(json.dumps(stopped))
+    with alone(finished, "fit"):
+        reply = call("fit", "--resume", str(finished))
+    assert (reply.code, reply.err.splitlines()[-1]) == (5, f"error: {finished}: another fit is at work here")
+    assert call("fit", "--resume", str(finished)).code == 0

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from conftest import RECIPE, write_workshop
 
+from dsomgnn.alone import alone
 from dsomgnn.errors import DataError, DsomError, RecipeError
 
 needs_optuna = pytest.mark.skipif(not importlib.util.find_spec("optuna"), reason="needs the extra sweep")
@@ -259,11 +260,8 @@ def test_another_recipe_does_not_go_on_with_a_sweep(faked, call):
 
 @needs_optuna
 def test_two_sweeps_do_not_share_a_folder_at_once(faked, call):
-    import fcntl
-
     call(*GO, 1)
-    with Path("out/lock").open("w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    with alone(Path("out"), "sweep"):
         reply = call(*GO, 2)
     assert (reply.code, "out: another sweep is at work here" in reply.err) == (5, True)
 

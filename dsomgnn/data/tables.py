@@ -78,7 +78,8 @@ def read_columns(path: Path, number: int) -> list[pa.ChunkedArray]:
 
 
 def _lines(path: Path) -> list[str]:
-    lines = read_text(path).replace("\r\n", "\n").removesuffix("\n").split("\n")
+    """Without blank ones at the end, which many editors and programs leave."""
+    lines = read_text(path).replace("\r\n", "\n").rstrip("\n").split("\n")
     return [] if lines == [""] else lines
 
 

@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 
-from dsomgnn.errors import CheckpointError, RecipeError
+from dsomgnn.errors import CheckpointError, RecipeError, reason
 from dsomgnn.export.exported import CARD, CONFIG, FORMAT, FORMULAS, IDS, MODEL, Exported, digest, read_export
 from dsomgnn.export.model_card import model_card
 from dsomgnn.predict.best import all_scores, scores_of, top
@@ -40,8 +41,8 @@ def export_run(run: str | Path, folder: str | Path) -> list[str]:
         part.chmod(0o755)
         _write(model, part)
         os.replace(part, folder)
-    except OSError as error:
-        raise RecipeError(f"{folder}: cannot be written: {error.strerror}") from None
+    except (OSError, SafetensorError) as error:
+        raise RecipeError(f"{folder}: cannot be written: {reason(error)}") from None
     finally:
         if part is not None:
             shutil.rmtree(part, ignore_errors=True)

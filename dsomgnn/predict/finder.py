@@ -1,4 +1,4 @@
-"""Entities and relations by what people call them: the identifier, the name, or either in another case."""
+"""Entities and relations by what people call them: the identifier, the name, or either in another case or spelling."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import difflib
 from collections import defaultdict
 from collections.abc import Iterable
 from functools import cached_property
+from unicodedata import normalize
 
 from dsomgnn.data.triples import Vocabulary
 from dsomgnn.errors import RecipeError
@@ -35,11 +36,11 @@ class Finder:
         """Ids that the word may mean: the identifier, else exact names, else either whatever the case."""
         if word in self.words.index:
             return [self.words.index[word]]
-        return self._by_name.get(word) or self._by_folded.get(word.casefold(), [])
+        return self._by_name.get(word) or self._by_folded.get(_folded(word), [])
 
     def near(self, word: str, most: int = 5) -> list[int]:
         """Ids of names that hold the word, the shortest first, else of those spelt most like it."""
-        folded = word.strip().casefold()
+        folded = _folded(word.strip())
         holding = [key for key in self._by_folded if folded and folded in key]
         keys = sorted(holding, key=len) or difflib.get_close_matches(folded, self._by_folded, most)
         return list(dict.fromkeys(i for key in keys for i in self._by_folded[key]))[:most]
@@ -56,7 +57,7 @@ class Finder:
 
     @cached_property
     def _by_folded(self) -> dict[str, list[int]]:
-        pairs = [(i, word.casefold()) for i, pair in enumerate(zip(self.words.ids, self.words.names, strict=True))
+        pairs = [(i, _folded(word)) for i, pair in enumerate(zip(self.words.ids, self.words.names, strict=True))
                  for word in dict.fromkeys(pair)]  # fmt: skip
         return {key: list(dict.fromkeys(ids)) for key, ids in _grouped(pairs).items()}
 
@@ -66,6 +67,11 @@ class Finder:
     def _listed(self, found: list[int]) -> list[str]:
         more = [f"and {len(found) - MOST} more"] if len(found) > MOST else []
         return [*(self.describe(i) for i in found[:MOST]), *more]
+
+
+def _folded(word: str) -> str:
+    """Whatever the case, and whether an accent is a character of its own, as on a Mac, or not."""
+    return normalize("NFC", word).casefold()
 
 
 def _grouped(pairs: Iterable[tuple[int, str]]) -> dict[str, list[int]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Integral
@@ -58,7 +58,7 @@ class Answer:
     known: str | None
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Loaded:
     """A model of a run, and the words it is asked in: entities and relations by identifier or name."""
 
@@ -69,6 +69,10 @@ class Loaded:
     scorer: Scorer
     entity: Finder
     relation: Finder
+
+    def __repr__(self) -> str:
+        sizes = f"{len(self.entity.words):,} entities, {self.num_relations:,} relations"
+        return f"<{self.name} of {self.run.path}: {sizes}>"
 
     def predict(
         self,
@@ -90,6 +94,10 @@ class Loaded:
 
         The id of a relation + R asks the other way round. Raises RecipeError for what is no triple of this model.
         """
+        if isinstance(triples, np.ndarray) and triples.dtype.kind in "OU":
+            triples = triples.tolist()
+        if not isinstance(triples, Iterable):
+            raise RecipeError(f"{triples!r}: expected triples, (head, relation, tail) each")
         rows: Any = triples if hasattr(triples, "dtype") else [_three(triple) for triple in triples]
         numbers = hasattr(triples, "dtype") or any(isinstance(word, Integral) for row in rows for word in row)
         ids = self._known(_tensor(rows)) if numbers else self._ids(rows)
@@ -103,7 +111,9 @@ class Loaded:
     def ask(self, head: str | None, relation: str | None, tail: str | None) -> Question:
         """The question in ids; what is None, empty or "?" is asked for. Raises RecipeError."""
         if not one_end_asked(head, relation, tail):
-            raise RecipeError("name a relation, and either the head or the tail: the other one is asked for")
+            raise RecipeError(
+                'name a relation, and either the head or the tail: the other one, left out or "?", is asked for'
+            )
         given, side = (head, "tail") if tail in ASKED else (tail, "head")
         return Question(self.entity.one(str(given)), self.relation.one(str(relation)), side)
 

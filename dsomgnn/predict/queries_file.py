@@ -1,4 +1,7 @@
-"""Files of queries, one a line: head, relation, tail, of which one end is empty or "?" and is asked for."""
+"""Files of queries, one a line: head, relation, tail, of which one end is empty or "?" and is asked for.
+
+A first line of these three words, and blank lines at the end, ask for nothing.
+"""
 
 from __future__ import annotations
 
@@ -43,11 +46,17 @@ def read_queries(path: Path, entity: Finder, relation: Finder, size: int) -> Ite
 
 def _rows(path: Path, entity: Finder, relation: Finder) -> Iterator[tuple[int, int, int]]:
     entity_of, relation_of = (cache(lambda word, words=words: words.one(word.decode())) for words in (entity, relation))
+    blank = 0
     with closing(open_bytes(path)) as file:
         for number, line in enumerate(file, 1):
             words = line.rstrip(b"\r\n").removeprefix(BOM if number == 1 else b"").split(b"\t")
             if number == 1 and words == HEADER:
                 continue
+            if words == [b""]:
+                blank = blank or number  # well and good, if none but blank lines follow
+                continue
+            if blank:
+                number, words = blank, [b""]
             try:
                 side, given, name = _asked(words)
                 yield number, entity_of(given), relation_of(name) + side * len(relation.words)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ import optuna
 from optuna.pruners import BasePruner, MedianPruner
 from optuna.trial import FrozenTrial, Trial, TrialState
 
+from dsomgnn.alone import alone
 from dsomgnn.distill.distiller import Stages
 from dsomgnn.errors import CheckpointError, RecipeError
 from dsomgnn.settings import Recipe
@@ -70,21 +70,11 @@ def open_study(folder: Path, recipe: Recipe, space: Space, data_sha256: str) -> 
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise CheckpointError(f"{folder}: cannot be made: {error.strerror}") from None
-    with _alone(folder):
+    with alone(folder, "sweep"):
         study = Study(folder, space, _load(folder / "study.db", _pruner(recipe, space)), recipe.seed)
         _refuse_another(study, _digest(recipe, space, data_sha256))
         _take_up(study, recipe)
         yield study
-
-
-@contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    with (folder / "lock").open("w") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            raise CheckpointError(f"{folder}: another sweep is at work here") from None
-        yield
 
 
 def _load(file: Path, pruner: BasePruner) -> optuna.Study:

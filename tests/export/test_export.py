@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from conftest import NAMED, unsealed
+from safetensors import SafetensorError
 
 import dsomgnn
 from dsomgnn.errors import CheckpointError, RecipeError
@@ -183,13 +184,19 @@ def test_a_folder_that_holds_something_is_left_alone(trained: Path, tmp_path: Pa
 
 
 def test_a_failure_leaves_nothing_behind(trained: Path, tmp_path: Path, monkeypatch):
-    def full(*_):
-        raise OSError(28, "No space left on device")
+    for error, writer in (
+        (OSError(28, "No space left"), "model_card"),
+        (SafetensorError("No space left"), "save_file"),
+    ):
 
-    monkeypatch.setattr(writing, "model_card", full)
-    with pytest.raises(RecipeError, match="out: cannot be written: No space left on device"):
-        dsomgnn.export_run(trained, tmp_path / "out")
-    assert list(tmp_path.iterdir()) == []
+        def full(*_, error=error, **__):
+            raise error
+
+        with monkeypatch.context() as patch:
+            patch.setattr(writing, writer, full)
+            with pytest.raises(RecipeError, match="out: cannot be written: No space left"):
+                dsomgnn.export_run(trained, tmp_path / "out")
+        assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("words", [[], ["run"], ["a", "b", "--check", "c"]])

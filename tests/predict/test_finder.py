@@ -36,6 +36,13 @@ def test_identifiers_go_before_names_and_these_before_other_cases(word: str, fou
     assert FINDER.find(word) == found
 
 
+def test_an_accent_may_be_a_character_of_its_own():
+    composed, apart = "Caf\u00e9", "Cafe\u0301"
+    for own, asked in ((composed, apart), (apart, composed)):
+        finder = Finder(Vocabulary(("q1", "q2"), (own, "Tea")), "entity")
+        assert finder.find(asked) == finder.find(asked.upper()) == [0]
+
+
 def test_an_ambiguous_name_lists_identifiers_and_kinds():
     with pytest.raises(RecipeError) as error:
         FINDER.one("play")

@@ -65,7 +65,14 @@ def test_scores_of_triples_are_those_of_their_tails_by_words_or_by_ids(trained: 
     assert model.score(torch.tensor([[0, 1, 3], [5, 0, 0]])).tolist() == pytest.approx(wanted, rel=1e-4)
     for ids in (np.array([[0, 1, 3], [5, 0, 0]]), [(0, 1, 3), [5, 0, 0]]):
         assert model.score(ids).tolist() == pytest.approx(wanted, rel=1e-4)
+    words = np.array([("a", "likes", "d"), ("f", "knows", "a")])
+    for named in (words, words.astype(object)):
+        assert model.score(named).tolist() == pytest.approx(wanted, rel=1e-4)
     assert model.score([]).shape == (0,)
+
+
+def test_a_notebook_shows_it_in_a_line(trained: Path):
+    assert repr(dsomgnn.load(trained)) == f"<student of {trained}: 6 entities, 2 relations>"
 
 
 def test_known_facts_are_marked_by_split_and_new_leaves_them_out(trained: Path):
@@ -164,7 +171,7 @@ def test_a_question_names_a_relation_and_one_end(trained: Path, head, relation, 
         dsomgnn.load(trained).predict(head, relation, tail)
 
 
-@pytest.mark.parametrize("k", [0, -3, 1.5])
+@pytest.mark.parametrize("k", [0, -3, 1.5, True])
 def test_at_least_one_answer_is_asked_for(trained: Path, k):
     with pytest.raises(RecipeError, match=rf"-k {k}: expected a whole number, 1 at least"):
         dsomgnn.load(trained).predict("a", "likes", k=k)
@@ -176,6 +183,7 @@ NO_TRIPLES = {
     "an id too large": (torch.tensor([[0, 1, 3], [0, 9, 1]]), r"ids \[0, 9, 1\]: no triple of .* 2 relations"),
     "an id below 0": (torch.tensor([[-1, 0, 1]]), r"ids \[-1, 0, 1\]: no triple"),
     "words and ids": ([("a", "likes", 3)], "ids: a tensor, array or list of whole numbers"),
+    "nothing": (None, "None: expected triples"),
     "two columns": (torch.tensor([[0, 1]]), r"ids \(1, 2\) of torch.int64: triples are whole numbers"),
     "no whole numbers": (torch.tensor([[0.0, 1.0, 2.0]]), "of torch.float32: triples are whole numbers"),
 }

@@ -68,8 +68,8 @@ def test_more_answers_than_entities_are_all_that_are_left(trained: Path, tmp_pat
     assert (len(found) == 5 * 6) == (not new)
 
 
-def test_a_header_a_byte_order_mark_windows_line_ends_and_gzip_are_read(trained: Path, tmp_path: Path):
-    raw = b"\xef\xbb\xbf" + ("head\trelation\ttail\n" + text(QUERIES)).replace("\n", "\r\n").encode()
+def test_a_header_a_byte_order_mark_windows_line_ends_blank_last_lines_and_gzip_are_read(trained: Path, tmp_path: Path):
+    raw = b"\xef\xbb\xbf" + ("head\trelation\ttail\n" + text(QUERIES) + "\n\n").replace("\n", "\r\n").encode()
     (tmp_path / "q.tsv.gz").write_bytes(gzip.compress(raw))
     file.predict_file(dsomgnn.load(trained), tmp_path / "q.tsv.gz", tmp_path / "a.parquet", 2)
     assert same(read(tmp_path / "a.parquet"), wanted(trained, 2, first=2))

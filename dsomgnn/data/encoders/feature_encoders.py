@@ -110,7 +110,8 @@ def _standardised(table: np.ndarray, has: np.ndarray) -> np.ndarray:
         who = has[:, column]
         x = table[who, column]
         size = np.abs(x)
-        if size.max() > LOG_SPREAD * max(np.median(size), 1e-12):
+        if size.max() / LOG_SPREAD > max(np.median(size), 1e-12):
             x = np.sign(x) * np.log1p(size)
+        x = np.ldexp(x, -int(np.frexp(np.abs(x).max())[1]))  # exact, and squares of the greatest numbers are numbers
         out[who, column] = np.clip((x - x.mean()) / max(x.std(), 1e-12), -5, 5)
     return out

@@ -14,7 +14,7 @@ from PIL import Image, UnidentifiedImageError
 
 from dsomgnn.data.tables import positions, read_rows, require_file
 from dsomgnn.data.triples import Vocabulary
-from dsomgnn.errors import DataError, nearest
+from dsomgnn.errors import DataError, DataWarning, nearest
 
 LARGEST_PICTURE = 64_000_000  # pixels
 SUFFIXES = {".png", ".jpg", ".jpeg", ".webp", ".gif", ".bmp", ".tif", ".tiff"}
@@ -48,7 +48,14 @@ def _in_folder(place: Path, entities: Vocabulary) -> tuple[np.ndarray, list[Path
         first = found[0][1].name if found else None
         hint = f'; "{first}" is not.{nearest(Path(first).stem, names)}' if first else ": it holds none"
         raise DataError(f"{place}: no picture ({', '.join(sorted(SUFFIXES))}) is named after an entity{hint}")
+    _tell_strangers([file for entity, file in found if entity < 0])
     return np.array([entity for entity, _ in known], dtype=np.int64), [file for _, file in known]
+
+
+def _tell_strangers(files: list[Path]) -> None:
+    if files:
+        told = f"{len(files)} picture{'s are' if len(files) > 1 else ' is'} named after no entity, the first"
+        warnings.warn(f"{files[0].parent}: {told}: {files[0].name}", DataWarning, stacklevel=2)
 
 
 def _pictures(place: Path) -> Iterator[tuple[str, Path]]:

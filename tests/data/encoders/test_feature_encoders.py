@@ -124,6 +124,17 @@ def test_an_attribute_that_spans_magnitudes_is_read_on_a_log_scale(tmp_path):
     np.testing.assert_allclose(ratio, (logs - logs.mean()) / logs.std(), rtol=1e-5)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("scale", [1e307, 2.0**-900])
+def test_the_size_of_a_unit_does_not_count(tmp_path, scale: float):
+    sizes = (1.0, 3.0, 9.0)
+    plain, large = (
+        numbers(tmp_path, "".join(f"{i}\tsize\t{s * unit!r}\n" for i, s in zip("ac", sizes, strict=False)))
+        for unit in (1.0, scale)
+    )
+    torch.testing.assert_close(large.values, plain.values)
+
+
 @pytest.mark.parametrize(
     ("row", "message"),
     [

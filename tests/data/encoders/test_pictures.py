@@ -12,7 +12,7 @@ from PIL import Image
 
 from dsomgnn.data.encoders.pictures import find_pictures, on_white, read_picture
 from dsomgnn.data.triples import Vocabulary
-from dsomgnn.errors import DataError
+from dsomgnn.errors import DataError, DataWarning
 
 IDS = ("a", "b/x", "/m/027rn", "http://www.wikidata.org/entity/Q42", "<http://dbpedia.org/resource/Rome>", "z/x")
 ENTITIES = Vocabulary(IDS, IDS)
@@ -58,8 +58,21 @@ def found(folder, source="images"):
     ],
 )
 def test_a_picture_is_named_after_its_entity(tmp_path, name, identifier):
-    write(tmp_path / "images", name, "nobody.png", "a.txt", "notes/a.md")
+    write(tmp_path / "images", name, "a.txt", "notes/a.md")
     assert found(tmp_path) == {name: identifier}
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (["nobody.png"], r"images: 1 picture is named after no entity, the first: nobody\.png$"),
+        (["nobody/1.png", "nobody/2.png"], r"nobody: 2 pictures are named after no entity, the first: 1\.png$"),
+    ],
+)
+def test_pictures_of_no_entity_are_counted(tmp_path, names, told):
+    write(tmp_path / "images", "a.png", *names)
+    with pytest.warns(DataWarning, match=told):
+        assert found(tmp_path) == {"a.png": "a"}
 
 
 def test_an_entity_may_have_several_pictures(tmp_path):
@@ -77,7 +90,8 @@ def test_an_exact_name_goes_before_a_numbered_one(tmp_path):
 
 def test_a_short_name_that_two_entities_share_names_neither(tmp_path):
     write(tmp_path / "images", "x.png", "a.png")
-    assert found(tmp_path) == {"a.png": "a"}
+    with pytest.warns(DataWarning, match="named after no entity, the first: x"):
+        assert found(tmp_path) == {"a.png": "a"}
 
 
 def test_a_table_names_files_and_an_entity_may_stand_several_times(tmp_path):
