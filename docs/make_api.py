@@ -31,8 +31,8 @@ for answer in student.predict("Kenya", "speaks", k=3):
 
 Errors are kinds of `dsomgnn.DsomError`; the message is the one that the command line prints.
 
-torch's random numbers and settings are of the whole process. A call leaves them as it found them, and of several threads
-one waits for another: train several runs at a time in processes of their own. Several threads may ask one loaded model.
+torch's random numbers and settings are of the whole process. A call leaves them as it found them, and one thread waits
+for another: train several runs at a time in processes of their own. Several threads may ask one loaded model.
 """
 GROUPS = {
     "Training and ranking": "load_recipe fit_recipe resume_run rank_run compare_runs",

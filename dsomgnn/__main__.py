@@ -10,6 +10,7 @@ import time
 from types import FrameType
 
 DEAF = 5.0  # seconds: whoever presses Ctrl-C twice shall not cut off what the first one saves
+STOPS = (signal.SIGINT, signal.SIGTERM)
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EIO)
 
 
@@ -23,6 +24,8 @@ def program() -> None:
         try:
             main()
         finally:
+            for name in STOPS:
+                signal.signal(name, signal.SIG_IGN)  # else Python, as it ends, lets them end it
             sys.stdout.flush()
     except OSError as error:
         if error.filename is not None or error.errno not in (*FULL, errno.EPIPE):
@@ -42,7 +45,7 @@ def _stop_gently() -> None:
             heard = time.monotonic()
             raise KeyboardInterrupt
 
-    for name in (signal.SIGINT, signal.SIGTERM):
+    for name in STOPS:
         if signal.getsignal(name) != signal.SIG_IGN:  # as nohup and a shell's background have it
             signal.signal(name, stop)
 

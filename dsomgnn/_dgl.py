@@ -13,10 +13,12 @@ import importlib.util
 import os
 import sys
 import types
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
+
+Drawn = TypeVar("Drawn")
 
 GRAPHBOLT_NEEDS = ("torchdata", "pydantic", "yaml", "pandas")
 
@@ -68,28 +70,32 @@ def load() -> types.ModuleType:
     return dgl
 
 
-@contextmanager
-def one_thread() -> Iterator[None]:
-    """Inside, DGL draws on the calling thread alone.
+def drawn(draw: Callable[..., Drawn], *words: Any, **options: Any) -> Drawn:
+    """What a sampling function of DGL draws, on the one thread that draws for all.
 
     DGL has a random engine per thread and numbers them as threads first draw, and OpenMP may replace a thread between
-    two calls: on several threads the same seed gives other samples from process to process. torch shares the setting,
-    so it is put back.
+    two calls: on several threads, or in another thread of the process, the same seed gives other samples.
     """
-    before = dgl.utils.get_num_threads()
-    dgl.utils.set_num_threads(1)
-    try:
-        yield
-    finally:
-        dgl.utils.set_num_threads(before)
+    return _drawing[0].submit(draw, *words, **options).result()
 
 
 def seed(number: int) -> None:
-    """Seed DGL for what is drawn under `one_thread`."""
-    with one_thread():
-        dgl.seed(number)
+    """Seed what `drawn` draws."""
+    drawn(dgl.seed, number)
+
+
+def _one_thread() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(1, "dgl", lambda: dgl.utils.set_num_threads(1))
+
+
+def _begin_anew() -> None:
+    """In a process that was forked there is only the thread that forked it."""
+    _drawing[0] = _one_thread()
 
 
 dgl: Any = load()
-seed(0)  # the main thread draws first: its engine is number 0 in every process
+_drawing = [_one_thread()]
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_begin_anew)
+seed(0)  # it draws first: its engine is number 0 in every process
 DGLGraph: Any = dgl.DGLGraph

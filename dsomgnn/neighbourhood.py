@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from dsomgnn._dgl import dgl, one_thread
+from dsomgnn._dgl import dgl, drawn
 from dsomgnn.batches import between
 from dsomgnn.data.answers import Answers
 from dsomgnn.data.mkg import MKG
@@ -75,8 +75,8 @@ class Neighbours:
 
     def _sampled(self, queries: Tensor, row: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         start = torch.repeat_interleave(queries[:, 0], self.walks)
-        with one_thread():
-            nodes, edges, _ = dgl.sampling.random_walk(self.mkg.homogeneous, start, length=self.hops, return_eids=True)
+        walk = dgl.sampling.random_walk
+        nodes, edges, _ = drawn(walk, self.mkg.homogeneous, start, length=self.hops, return_eids=True)
         owner = torch.repeat_interleave(torch.arange(len(queries)), self.walks)
         own = Own(queries, row, target, self.mkg)
         open_walk = torch.ones(len(start), dtype=torch.bool)

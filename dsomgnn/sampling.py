@@ -8,7 +8,7 @@ from copy import copy
 import torch
 from torch import Tensor
 
-from dsomgnn._dgl import dgl, one_thread, seed
+from dsomgnn._dgl import dgl, drawn, seed
 from dsomgnn.data.mkg import MKG
 from dsomgnn.layer import Layer
 
@@ -69,8 +69,7 @@ class BlockSampler:
         DGL's own blocks number their sources in parallel, in whatever order threads come: the same seed would give
         other samples one layer further out. Here sources beyond the seeds are sorted by entity, edges by id.
         """
-        with one_thread():
-            sampled = dgl.sampling.sample_neighbors(self.mkg.homogeneous, seeds, fanout)
+        sampled = drawn(dgl.sampling.sample_neighbors, self.mkg.homogeneous, seeds, fanout)
         edge = sampled.edata[dgl.EID].sort().values
         head, relation, tail = self.mkg.edges[edge].unbind(1)
         self._known[seeds] = True
