@@ -12,9 +12,11 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import torch
 from conftest import write_workshop
 from rich.console import Console
 
+from dsomgnn.compare.measure import _compared
 from dsomgnn.comparing import compare_runs, comparison_table, group_table
 from dsomgnn.errors import RecipeError
 from dsomgnn.fit import fit_recipe
@@ -202,6 +204,29 @@ def test_ties_are_read_as_asked_where_a_file_tells_them_apart(files: Path):
         ties: compare_runs(["base.tsv", "ties.tsv"], ties=ties)["groups"][1]["mrr"] for ties in readings.split("\t")
     }
     assert found == pytest.approx({"optimistic": 1.0, "realistic": 1 / 1.5, "pessimistic": 0.5})
+
+
+@pytest.mark.parametrize("told", ["rank", "realistic"])
+def test_a_reading_of_ties_that_a_file_does_not_tell_is_the_one_that_it_tells(told: str, files: Path):
+    columns = HEAD.replace("rank", f"{told}\toptimistic")
+    rows = ["\t".join([*query, "2", "1"]) for query in QUERIES]
+    Path("ties.tsv").write_text(columns + "\n".join(rows) + "\n")
+    ranked = {
+        ties: compare_runs(["base.tsv", "ties.tsv"], ties=ties)["groups"][1]["mrr"]
+        for ties in ("optimistic", "realistic", "pessimistic")
+    }
+    assert ranked == {"optimistic": 1.0, "realistic": 0.5, "pessimistic": 0.5}
+
+
+def test_the_spread_over_seeds_is_that_of_the_slice():
+    torch.manual_seed(0)
+    baseline, other = torch.rand(2, 3, 8, 4, dtype=torch.double)
+    slices = {"all": torch.ones(8, dtype=torch.bool), "some": torch.arange(8) < 3}
+    found = _compared(baseline, other, torch.arange(8), slices, 50, 0)
+    for name, mask in slices.items():
+        mrr, gain = found[name]["mrr"], (other - baseline)[:, mask, 0].mean(1)
+        assert mrr["seeds"]["pairs"] == pytest.approx(gain.tolist())
+        assert mrr["seeds"]["mean"] == pytest.approx(mrr["difference"])
 
 
 class Page(HTMLParser):

@@ -78,7 +78,9 @@ def test_each_run_has_a_line_with_what_it_was_made_of(made: Path):
     assert found[1]["modalities"] == {"text": 5 / 6}
     for r in found:
         record = json.loads((made / "r" / r["run"] / "record.json").read_text())
-        assert (record["seed"], r["valid_mrr"]) == (r["seed"], record["phases"]["student"]["valid_mrr"])
+        student = record["phases"]["student"]
+        assert (record["seed"], r["valid_mrr"]) == (r["seed"], student["valid_mrr"])
+        assert (r["student_seconds"], r["seconds"]) == (student["seconds"], record["seconds"])
 
 
 def test_what_is_on_record_is_not_run_again(made: Path, monkeypatch: pytest.MonkeyPatch):

@@ -68,11 +68,17 @@ def test_heads_of_all_queries_are_made_beforehand_only_where_the_student_asks_ma
         assert beforehand == expected
 
 
-def test_no_early_stop_before_it_is_taught(workshop: Path, call):
-    student = ("student.epochs=8", "student.patience=1", "student.validate_every=1", "student.lr=1e-9")
-    changes = (*student, "distill.policy=all", "distill.alone=6")
-    call("fit", "tiny.toml", "--run", "late", *(word for change in changes for word in ("--set", change)))
-    assert len(epochs_of_student("late")) == 7
+@pytest.mark.parametrize(
+    ("stages", "settled"),
+    [
+        (("distill.policy=all", "distill.alone=6"), 6),
+        (("distill.alone=2", "distill.warmup=1", "agent.epochs=4"), 7),
+    ],
+)
+def test_no_early_stop_before_it_is_taught_and_the_agent_has_learnt(stages, settled: int, workshop: Path, call):
+    student = ("student.epochs=12", "student.patience=1", "student.validate_every=1", "student.lr=1e-9")
+    call("fit", "tiny.toml", "--run", "late", *(word for change in (*student, *stages) for word in ("--set", change)))
+    assert len(epochs_of_student("late")) == settled + 1
 
 
 def test_a_student_that_would_never_be_taught_is_told(workshop: Path, call):

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
 from torch import nn
 
+from dsomgnn.build import build, make_teacher
+from dsomgnn.epochs import optimisers_of
 from dsomgnn.optimise import Optimisers, scoped
+from dsomgnn.recipe import load_recipe
 
 
 class Toy(nn.Module):
@@ -97,3 +102,12 @@ def test_a_sparse_gradient_moves_its_rows_as_a_dense_one_and_comes_back_from_its
         ends.append((model.table.detach(), optimisers.state()["0.0.sum"]))
     torch.testing.assert_close(ends[0], ends[1])
     assert ends[1][0][[2, 4]].tolist() == [[4, 5], [8, 9]], "no other row moves"
+
+
+def test_adagrad_moves_the_tables_of_a_model_and_adam_what_is_left(workshop: Path):
+    job = build(load_recipe(Path("tiny.toml")))
+    teacher = make_teacher(job, "st")
+    tables, rest = optimisers_of(teacher, job.recipe.teachers["st"]).parts
+    assert isinstance(tables, torch.optim.Adagrad)
+    assert {id(p) for p in tables.param_groups[0]["params"]} == {id(teacher.relation), id(teacher.fusion.table)}
+    assert isinstance(rest, torch.optim.Adam)

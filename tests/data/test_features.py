@@ -262,6 +262,15 @@ def test_each_modality_loses_entities_of_its_own():
     assert 300 < (kept & picture.kept(0.6, seed=0).present).sum() < 420  # 360 where they are drawn apart
 
 
+@pytest.mark.parametrize(("share", "number"), [(0, 0), (0.01, 1), (0.24, 2), (0.16, 2), (0.99, 10), (1, 10)])
+def test_a_share_is_the_nearest_number_of_those_who_have_the_modality_and_one_at_least(share, number):
+    present = torch.arange(20) % 2 == 0
+    kept = Feature("text", present[:, None].float(), present).kept(share, seed=0)
+    assert kept.present.sum() == number
+    assert present[kept.present].all()
+    assert torch.equal(kept.values.any(1), kept.present)
+
+
 def test_reduction_keeps_all_of_rows_that_lie_in_a_plane():
     generator = np.random.default_rng(0)
     rows = (generator.normal(size=(20, 2)) @ generator.normal(size=(2, 9))).astype(np.float32)

@@ -1,63 +1,25 @@
 """The agent on real data: a useless teacher is dropped; rewards are what they say; held-back triples stay back."""
 
 import dataclasses
+import inspect
 
 import pytest
 import torch
+from two_teachers import start
 
-from dsomgnn.batches import TrainingQueries
-from dsomgnn.build import build, make_distiller, make_student, make_teacher
 from dsomgnn.choices import choice_report
+from dsomgnn.distill import lesson as lessons
+from dsomgnn.distill.agent import FixedChoice
 from dsomgnn.distill.distiller import LEARN, TAUGHT, WARM_UP
-from dsomgnn.distill.lesson import Lesson
 from dsomgnn.distill.losses import LossWeights, distillation, inside_mask, mix
 from dsomgnn.distill.policy import merged_weights
 from dsomgnn.distill.rewards import improvement
-from dsomgnn.distill.teachers import freeze
-from dsomgnn.epochs import distil_epoch, fit_epoch, optimisers_of
+from dsomgnn.epochs import distil_epoch, optimisers_of
 from dsomgnn.models.cross_entropy import cross_entropy
-from dsomgnn.recipe import parse_recipe
 
 
-def recipe_of(**agent):
-    return parse_recipe(
-        {
-            "data": {"name": "worldfacts"},
-            "teachers": {"good": {"rank": 32}, "shuffled": {"rank": 32}},
-            "student": {"rank": 32},
-            "distill": {"warmup": 1, "walks": 4},
-            "agent": {"rows": 128, **agent},
-        }
-    )
-
-
-@pytest.fixture(scope="module")
-def trained():
-    """A job with a teacher trained for some epochs without the reserve, and its copy with the entities shuffled."""
-    job = build(recipe_of())
-    model = make_teacher(job, "good")
-    settings = job.recipe.teachers["good"]
-    training, optimisers = TrainingQueries(job.teacher_mkg), optimisers_of(model, settings)
-    for _ in range(10):
-        fit_epoch(model, training, optimisers, settings, job.device)
-    good = freeze("good", model, None)
-    order = torch.randperm(job.dataset.num_entities, generator=torch.Generator().manual_seed(0))
-    return job, [
-        good,
-        dataclasses.replace(good, name="shuffled", entities=good.entities[order], heads=good.heads[order]),
-    ]
-
-
-def start(trained, **agent):
-    job, teachers = trained
-    job = dataclasses.replace(job, recipe=recipe_of(**agent))
-    student = make_student(job)
-    distiller = make_distiller(job, student, teachers)
-    return job, student, distiller, Lesson(distiller, distiller.choice, job.rewarded)
-
-
-def shares_after(trained, epochs, **agent):
-    job, student, distiller, lesson = start(trained, lr=3e-3, **agent)
+def shares_after(epochs, **agent):
+    job, student, distiller, lesson = start(lr=3e-3, **agent)
     optimisers = optimisers_of(student, job.recipe.student)
     for epoch in range(1, 1 + epochs):
         distil_epoch(distiller, lesson, optimisers, 400, epoch)
@@ -73,22 +35,22 @@ def shares_after(trained, epochs, **agent):
         ("log-probability", "train"),
     ],
 )
-def test_a_shuffled_teacher_is_dropped_within_a_few_epochs(trained, reward, reward_on):
-    shares = shares_after(trained, 6, reward=reward, reward_on=reward_on)
+def test_a_shuffled_teacher_is_dropped_within_a_few_epochs(reward, reward_on):
+    shares = shares_after(6, reward=reward, reward_on=reward_on)
     assert shares["good"] > 0.9, shares
     assert shares["shuffled"] < 0.1, shares
 
 
-def test_improvement_on_the_row_itself_prefers_the_good_teacher_less_surely(trained):
+def test_improvement_on_the_row_itself_prefers_the_good_teacher_less_surely():
     """A student that has learnt its own triples has little to gain on them from any teacher: hence the reserve."""
-    shares = shares_after(trained, 4, reward="improvement", reward_on="train")
+    shares = shares_after(4, reward="improvement", reward_on="train")
     assert shares["good"] > 1.5 * shares["shuffled"], shares
 
 
 @pytest.mark.parametrize("reward_on", ["reserve", "valid"])
-def test_improvement_on_held_out_triples_is_the_product_of_the_two_gradients(trained, reward_on):
+def test_improvement_on_held_out_triples_is_the_product_of_the_two_gradients(reward_on):
     """Against plain autograd: gradient of the held-out cross entropy times gradient of the row's taught loss."""
-    job, student, distiller, lesson = start(trained, rows=8, reward_on=reward_on)
+    job, student, distiller, lesson = start(rows=8, reward_on=reward_on)
     optimisers = optimisers_of(student, job.recipe.student)
     distil_epoch(distiller, None, optimisers, 400, 1)
     student.double()
@@ -120,8 +82,8 @@ def test_improvement_on_held_out_triples_is_the_product_of_the_two_gradients(tra
         torch.testing.assert_close(found[i], sum((a * b).sum() for a, b in zip(own, wanted, strict=True)))
 
 
-def test_held_back_triples_reach_the_student_only_after_the_agent_has_learnt(trained):
-    job, _, distiller, lesson = start(trained, epochs=2)
+def test_held_back_triples_reach_the_student_only_after_the_agent_has_learnt():
+    job, _, distiller, lesson = start(epochs=2)
     reserve = set(lesson.held.tolist())
     seen = {}
     for epoch in (1, 2, 3, 4):
@@ -133,8 +95,8 @@ def test_held_back_triples_reach_the_student_only_after_the_agent_has_learnt(tra
     assert len(reserve) == 2 * round(0.05 * len(job.dataset.train))
 
 
-def test_no_reserved_triple_is_in_the_teachers_graph(trained):
-    job, *_ = start(trained)
+def test_no_reserved_triple_is_in_the_teachers_graph():
+    job, *_ = start()
     key = lambda t: set(map(tuple, t.tolist()))  # noqa: E731
     training = job.training
     held = {(*training.queries[q].tolist(), t) for q, t in held_pairs(job)}
@@ -149,17 +111,17 @@ def held_pairs(job):
     return zip(row[job.held].tolist(), training.target[job.held].tolist(), strict=True)
 
 
-def test_context_state_does_not_know_the_answer_and_target_state_does(trained):
+def test_context_state_does_not_know_the_answer_and_target_state_does():
     """With context only, all triples of a query look the same; with target features they differ."""
     for kind, same in (("context", True), ("target", False)):
-        _, _, distiller, _ = start(trained, state=kind)
+        _, _, distiller, _ = start(state=kind)
         batch = distiller.training.at(distiller.training.indptr.diff().argmax()[None])
         state = distiller.state(distiller.view(batch))
         assert (state == state[0]).all().item() is same
 
 
-def test_one_student_step_in_fast_form_equals_the_plain_loss(trained):
-    _, student, distiller, _ = start(trained)
+def test_one_student_step_in_fast_form_equals_the_plain_loss():
+    _, student, distiller, _ = start()
     batch = distiller.training.at(torch.arange(40))
     torch.manual_seed(1)
     view = distiller.view(batch)
@@ -180,8 +142,8 @@ def test_one_student_step_in_fast_form_equals_the_plain_loss(trained):
 
 
 @pytest.mark.parametrize(("every", "lessons"), [(1, 6), (4, 2), (100, 1)])
-def test_the_agent_learns_on_one_batch_of_every_so_many(trained, every, lessons, monkeypatch):
-    job, student, distiller, lesson = start(trained)
+def test_the_agent_learns_on_one_batch_of_every_so_many(every, lessons, monkeypatch):
+    job, student, distiller, lesson = start()
     given, give = [], lesson.give
     monkeypatch.setattr(lesson, "give", lambda: given.append(0) or give())
     learn = distiller.stages.warmup + 1
@@ -189,3 +151,52 @@ def test_the_agent_learns_on_one_batch_of_every_so_many(trained, every, lessons,
         distiller, lesson, optimisers_of(student, job.recipe.student), 1 + len(job.training) // 6, learn, every
     )
     assert len(given) == lessons
+
+
+@pytest.mark.parametrize(("reward", "of_reserve"), [("improvement", False), ("log-probability", True)])
+def test_a_lesson_asks_of_the_reserve_only_where_its_reward_is_measured_there(reward, of_reserve, monkeypatch):
+    _, _, distiller, lesson = start(reward=reward)
+    view, asked, around = lesson._view, [], []
+
+    def noted(triples):
+        found = view(triples)
+        asked.append(triples)
+        around.append(found[0].batch.position)
+        return found
+
+    monkeypatch.setattr(lesson, "_view", noted)
+    lesson.give()
+    assert (distiller.held[asked[0]] == of_reserve).all()
+    assert not distiller.held[around[0]].any(), "what is held back is no answer beside it either"
+
+
+@pytest.mark.parametrize("name", ["improvement", "log_probability_gain"])
+def test_a_reward_is_measured_by_the_settings_and_among_teachers_that_speak(name, monkeypatch):
+    reward = {"improvement": "improvement", "log_probability_gain": "log-probability"}[name]
+    _, _, distiller, lesson = start(reward=reward, credit="sum")
+    distiller.weights = LossWeights(tau=2.0)
+    good, shuffled = distiller.teachers
+    distiller.teachers = [good, dataclasses.replace(shuffled, speaks=torch.zeros_like(shuffled.speaks))]
+    measure, told = getattr(lessons, name), {}
+
+    def noted(*given):
+        told.update(inspect.signature(measure).bind(*given).arguments)
+        return measure(*given)
+
+    monkeypatch.setattr(lessons, name, noted)
+    lesson.give()
+    if name == "improvement":
+        assert (told["credit"], told["weights"].tau) == ("sum", 2.0)
+    else:
+        assert told["tau"] == 2.0
+        assert told["mask"].any(0).tolist() == [True, False]
+
+
+def test_a_fixed_choice_leaves_out_who_has_nothing_to_say():
+    torch.manual_seed(0)
+    mask = torch.tensor([[1.0, 0], [0, 1], [1, 1]]).repeat(1000, 1)
+    assert torch.equal(FixedChoice("all", ["a", "b"]).choose(mask), mask)
+    assert torch.equal(FixedChoice("single:b", ["a", "b"]).choose(mask), mask * torch.tensor([0, 1]))
+    drawn = FixedChoice("random", ["a", "b"]).choose(mask)
+    assert not drawn[mask == 0].any()
+    assert abs(drawn[mask == 1].mean() - 0.5) < 0.05

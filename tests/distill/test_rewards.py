@@ -93,3 +93,12 @@ def test_log_probability_gain_by_hand():
     gain = log_probability_gain(evidence, log_probs, one, torch.ones_like(one), 1.0)
     torch.testing.assert_close(gain[0], log_probs[0, 0, 0] - bar)
     assert log_probability_gain(evidence, log_probs, 0 * one, torch.ones_like(one), 1.0) == 0
+
+
+def test_the_gain_compares_with_the_student_as_soft_as_the_teachers():
+    logits = torch.tensor([[6.0, 0.0, 0.0]], dtype=torch.float64)
+    evidence = Evidence(logits, torch.tensor([0]), torch.ones(1, 3, dtype=torch.bool))
+    log_probs = torch.tensor([[[0.95, 0.02, 0.03]], [[0.5, 0.2, 0.3]]], dtype=torch.float64).log()
+    one = torch.tensor([[1.0, 0.0]], dtype=torch.float64)
+    gain = log_probability_gain(evidence, log_probs, one, torch.ones_like(one), tau=2.0)
+    torch.testing.assert_close(gain[0], log_probs[0, 0, 0] - (logits / 2).log_softmax(1)[0, 0])

@@ -4,12 +4,18 @@ import dataclasses
 
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
 from dsomgnn.batches import TrainingQueries
 from dsomgnn.build import build, make_teacher
+from dsomgnn.data.features import Feature
 from dsomgnn.distill import teachers
-from dsomgnn.distill.teachers import fit_temperature, freeze
+from dsomgnn.distill.teachers import FrozenTeacher, fit_temperature, freeze, speaks
 from dsomgnn.epochs import fit_epoch, optimisers_of
+from dsomgnn.models.fusion import FUSIONS
+from dsomgnn.models.model import Model
+from dsomgnn.models.score import ComplEx
+from dsomgnn.rank.ranks import queries_of
 from dsomgnn.recipe import parse_recipe
 
 
@@ -140,3 +146,53 @@ def test_the_fitted_temperature_undoes_a_wrong_scale(job, heat):
     hot = dataclasses.replace(frozen, entities=frozen.entities * heat)
     found = fit_temperature(hot, job.dataset.valid, relations)
     assert found == pytest.approx(right * heat, rel=0.02)
+
+
+def drawn_teacher(entities=20, relations=2, **more):
+    """Of random tables; those of entities and heads are two."""
+    tables = [torch.randn(n, 4) for n in (entities, entities, 2 * relations)]
+    return FrozenTeacher("", ComplEx(), *tables, torch.ones(entities, dtype=torch.bool), **more)
+
+
+def drawn_triples(number, entities=20, relations=2):
+    return torch.stack([torch.randint(n, (number,)) for n in (entities, relations, entities)], 1)
+
+
+def test_the_fitted_temperature_is_the_best_for_both_directions_together():
+    torch.manual_seed(0)
+    teacher, triples = drawn_teacher(), drawn_triples(40)
+    good = teacher.logits(queries_of(triples, 2)[0]).topk(2).indices
+    triples[:20, 2], triples[20:, 0] = good[:20, 0], good[60:, 1]  # so that the best is no bound of the search
+    queries, targets = queries_of(triples, 2)
+
+    def loss(heat):
+        return cross_entropy(teacher.logits(queries) / heat, targets)
+
+    found = fit_temperature(teacher, triples, 2)
+    assert 0.2 < found < 9
+    assert loss(found) < min(loss(0.95 * found), loss(1.05 * found))
+
+
+def test_a_temperature_is_fitted_on_triples_from_all_of_the_split():
+    torch.manual_seed(0)
+    teacher, triples = drawn_teacher(), drawn_triples(101)
+    found = fit_temperature(teacher, triples, 2, most=5)
+    assert found == fit_temperature(teacher, triples[[0, 25, 50, 75, 100]], 2)
+    assert found != fit_temperature(teacher, triples[:5], 2)
+
+
+@pytest.mark.parametrize("structure", [True, False])
+def test_a_teacher_of_several_modalities_speaks_of_whom_has_any_of_them(structure):
+    has = torch.tensor([[1, 1, 0, 0], [1, 0, 1, 0]], dtype=torch.bool)
+    features = {name: Feature(name, torch.rand(4, 3) * own[:, None], own) for name, own in zip("ab", has, strict=True)}
+    fusion = FUSIONS["blocks"](torch.ones(4, dtype=torch.bool), features, 2, 2, 2, structure=structure)
+    assert speaks(Model(ComplEx(), fusion, 1)).tolist() == [True, True, True, False]
+
+
+def test_a_query_that_is_none_of_training_has_the_head_of_its_entity():
+    torch.manual_seed(0)
+    own = torch.randn(3, 4)
+    teacher = drawn_teacher(own_heads=own)
+    queries, index = torch.tensor([[0, 1], [2, 3], [0, 1]]), torch.tensor([1, -1, -1])
+    heads = torch.stack([own[1], teacher.heads[2], teacher.heads[0]])
+    torch.testing.assert_close(teacher.vectors(queries, index), ComplEx().query(heads, teacher.relations[[1, 3, 1]]))

@@ -68,3 +68,13 @@ def test_a_step_in_parts_is_the_step_at_once(job, candidates, monkeypatch):
     at_once = step(job, candidates)
     monkeypatch.setattr(batches, "MEMORY", 13 * 3 * 8 * 744)
     torch.testing.assert_close(step(job, candidates), at_once)
+
+
+def test_what_the_agent_sees_around_a_query_does_not_tell_its_targets_and_what_the_loss_splits_by_does(random_mkg):
+    everyone = torch.ones(random_mkg.num_entities, dtype=torch.bool)
+    batch = TrainingQueries(random_mkg).at(torch.arange(12))
+    student = Model(ComplEx(), Blocks(everyone, {}, 4, 1, 2), random_mkg.num_relations)
+    view = look(student, Neighbours(random_mkg, "target"), batch, torch.float32)
+    assert len(view.around.node) == 0
+    split_by = {*zip(view.near.row.tolist(), view.near.node.tolist(), strict=True)}
+    assert split_by == {*zip(batch.row.tolist(), batch.target.tolist(), strict=True)}

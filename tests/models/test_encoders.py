@@ -81,3 +81,18 @@ def test_lookup_is_the_seeds_own_vector():
     assert torch.equal(Lookup(R2, DIM, DIM)(layers, x), x[:3])
     with pytest.raises(ValueError, match="4 columns into 3"):
         Lookup(R2, DIM, 3)
+
+
+def test_compgcn_drops_messages_in_training_only_and_never_the_entity_itself():
+    torch.manual_seed(0)
+    encoder = CompGCN(2, 8, 8, dropout=0.5)
+    for parameter in encoder.parameters():
+        torch.nn.init.normal_(parameter)
+    layer = Layer(torch.tensor([1, 2]), torch.tensor([0, 0]), torch.tensor([0, 1]), torch.arange(3), 1)
+    x = torch.randn(3, 8)
+    whole = encoder.eval()([layer], x)
+    assert torch.equal(whole, encoder([layer], x))
+    own, dropped = x[:1], encoder.train()([layer], x)
+    kept = dropped != own
+    assert 0 < kept.sum() < 8
+    torch.testing.assert_close((dropped - own)[kept], 2 * (whole - own)[kept])

@@ -82,7 +82,7 @@ def test_an_entity_without_train_triple_has_no_structure_vector_and_training_giv
 @every_kind
 def test_structure_dropout_hides_structure_in_training_only(kind):
     whole, bare = make(kind)(), make(kind, structured=torch.zeros(N, dtype=torch.bool))()
-    fusion = make(kind, structure_dropout=0.5)
+    fusion = make(kind, structure_dropout=0.2)
     fusion.eval()
     assert torch.equal(fusion(), whole)
     fusion.train()
@@ -92,7 +92,7 @@ def test_structure_dropout_hides_structure_in_training_only(kind):
         as_whole, as_bare = (out == whole).all(1), (out == bare).all(1)
         assert (as_whole | as_bare).all()  # the others' vectors are neither scaled nor touched
         dropped += as_bare & STRUCTURED
-    assert ((dropped[STRUCTURED] > 60) & (dropped[STRUCTURED] < 140)).all()
+    assert ((dropped[STRUCTURED] > 15) & (dropped[STRUCTURED] < 80)).all()
 
 
 def test_a_score_of_blocks_is_the_sum_of_one_complex_score_per_block():

@@ -16,6 +16,7 @@ from dsomgnn.models.encoders import RGCN, CompGCN
 from dsomgnn.models.fusion import FUSIONS
 from dsomgnn.models.model import Model
 from dsomgnn.models.score import SCORES
+from dsomgnn.pool import EVERYONE
 from dsomgnn.ranking import open_model
 from dsomgnn.recipe import load_recipe
 from dsomgnn.run import Run
@@ -201,3 +202,13 @@ def test_changing_valid_or_test_triples_changes_no_logit_and_changing_train_does
     for split, splits in changed.items():
         found = logits_after_training(tmp_path / split, splits, encoder)
         assert [torch.equal(a, b) for a, b in zip(found, wanted, strict=True)] == [split != "train"] * 2, split
+
+
+@pytest.mark.parametrize("encoder", ENCODERS)
+def test_a_loss_reads_heads_without_the_edges_of_its_batch(random_mkg, encoder):
+    model = make(random_mkg, encoder=encoder)
+    batch = TrainingQueries(random_mkg).at(torch.arange(12))
+    head, table = batch.queries[:, 0], model.fusion()
+    found = model.read(batch, EVERYONE, EVERYONE).head
+    torch.testing.assert_close(found, model.heads(table, head, batch.pairs))
+    assert not torch.isclose(found, model.heads(table, head)).all(1).any()

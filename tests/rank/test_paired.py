@@ -136,3 +136,12 @@ def test_over_seeds_says_nothing_of_single_runs_and_is_sure_where_seeds_agree_ex
     assert over_seeds([0.4], [0.5, 0.6]) is None
     same = over_seeds([0.25, 0.5], [0.5, 0.75])
     assert (same.mean, same.low, same.high, same.noise) == (0.25, 0.25, 0.25, False)
+
+
+@pytest.mark.parametrize("shift", [0.0, 0.05, 0.1, -0.08])
+def test_p_is_near_to_that_of_the_two_sided_t_test(shift: float):
+    drawn = torch.randn(500, generator=torch.Generator().manual_seed(0), dtype=torch.double)
+    gain = drawn - drawn.mean() + shift
+    values = gain[:, None].expand(-1, len(METRICS))
+    found = paired(torch.zeros_like(values), values, torch.arange(500), everything(500), 4000)["all"]["mrr"]
+    assert found.p == pytest.approx(stats.ttest_1samp(gain, 0).pvalue, rel=0.25, abs=0.02)

@@ -1,15 +1,19 @@
-"""`dsomgnn rank`: the report in the run folder, from the command line."""
+"""`dsomgnn rank`: the report in the run folder, from the command line, and some of its figures by hand."""
 
 from __future__ import annotations
 
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pyarrow.parquet as pq
 import pytest
+import torch
 
+from dsomgnn.rank.ranks import Ranks
 from dsomgnn.report import folder
+from dsomgnn.report.measure import calibrations, figures
 
 FILES = ["ranks.parquet", "report.html", "report.json"]
 
@@ -197,3 +201,31 @@ def test_a_table_for_a_paper_is_all_that_is_printed(form: str, words: str, finis
     reply = call("rank", finished, "--no-report", "--format", form)
     assert words in reply.out
     assert str(finished) not in reply.out
+
+
+def test_a_difference_of_a_report_lies_within_its_interval(dataset_of):
+    def all_at(rank: float) -> Ranks:
+        ranks = torch.full((40,), rank)
+        side = torch.arange(2).flip(0).repeat_interleave(20)
+        return Ranks(ranks, ranks, torch.zeros(40, dtype=torch.long), side, torch.zeros(40))
+
+    ranking = SimpleNamespace(job=SimpleNamespace(dataset=dataset_of(9, 1, [[0, 0, 1]])), ties="realistic")
+    first, other = all_at(4.0), all_at(2.0)
+    other.optimistic[:5] = 3.0
+    told = figures(ranking, {"first": first, "other": other}, {})["other"]["difference"]
+    for mean, low, high in told.values():
+        assert low <= mean <= high
+    assert told["mrr"][1] > 0
+
+
+def test_calibration_with_all_entities_judges_the_first_of_all():
+    judged = SimpleNamespace(
+        target=torch.tensor([1, 2]),
+        best=torch.tensor([[1], [2]]),
+        probability=torch.tensor([[0.9], [0.8]]),
+        first=torch.tensor([3, 2]),
+        first_probability=torch.tensor([0.5, 0.6]),
+    )
+    found = calibrations(judged)
+    assert (found["filtered"]["accuracy"], found["all"]["accuracy"]) == (1.0, 0.5)
+    assert found["all"]["confidence"] == pytest.approx(0.55)
