@@ -179,7 +179,9 @@ def test_smaller_students_are_compared_with_the_full_baseline(made: Path):
     assert ((BASELINE, 4), ("all teachers", 1)) in found
     assert (("all teachers", 4), ("agent", 4)) in found
     assert ((BASELINE, 4), (BASELINE, 1)) not in found
-    assert (("plain KL", 4), ("all teachers", 4)) in list(pairs(suite, ["plain KL"], [4]))
+    for control in ("plain KL", "structure alone", "random sets", "no other part"):
+        assert ((control, 4), ("all teachers", 4)) in list(pairs(suite, [control], [4]))
+    assert (("40 % removed", 4), ("all teachers", 4)) not in list(pairs(suite, ["40 % removed"], [4]))
     of_four_times_the_rank = list(pairs(suite, ["all teachers"], [2, 8]))
     assert of_four_times_the_rank == [
         ((BASELINE, 2), ("all teachers", 2)),

@@ -15,7 +15,6 @@ from dsomgnn.settings import Recipe
 HERE = Path(__file__).parent.parent
 BASELINE, ALL, AGENT = "baseline", "all teachers", "agent"
 MAIN = (BASELINE, ALL, AGENT)
-UNSPLIT = ("plain KL", "target split (DKD)", "random neighbours", "no neighbour part")
 Side = tuple[str, int]  # variant, rank
 KEPT = (0.8, 0.6, 0.4, 0.2)
 SINCE = {"alone": 0}  # settings of [distill] that came when lines were on record, and what leaves all as it was
@@ -134,8 +133,8 @@ def trials(suite: Suite, names: Sequence[str], ranks: Sequence[int], seeds: int)
 
 def pairs(suite: Suite, names: Sequence[str], ranks: Sequence[int]) -> Iterator[tuple[Side, Side]]:
     """What is compared with what, as (variant, rank): all with the baseline of their rank, and what else is claimed: a
-    small taught student with a baseline of four times its rank, or else of the headline's; and the split by
-    neighbourhood with what stands in its place."""
+    small taught student with a baseline of four times its rank, or else of the headline's; and all teachers and the
+    whole of their loss with less of either, or with what stands in its place."""
     for rank in ranks:
         yield from (((BASELINE, rank), (name, rank)) for name in names if name != BASELINE)
         wide = 4 * rank if 4 * rank in ranks else suite.rank
@@ -143,4 +142,9 @@ def pairs(suite: Suite, names: Sequence[str], ranks: Sequence[int]) -> Iterator[
             yield (BASELINE, wide), (suite.headline, rank)
         if AGENT in names:
             yield (ALL, rank), (AGENT, rank)
-        yield from (((name, rank), (ALL, rank)) for name in names if name in UNSPLIT)
+        yield from (((name, rank), (ALL, rank)) for name in names if _a_part(name))
+
+
+def _a_part(variant: str) -> bool:
+    """Whether the variant has less than all teachers, or than the whole of their loss, for whoever has all features."""
+    return variant not in MAIN and not variant.endswith("removed")
