@@ -218,6 +218,17 @@ def test_a_reading_of_ties_that_a_file_does_not_tell_is_the_one_that_it_tells(to
     assert ranked == {"optimistic": 1.0, "realistic": 0.5, "pessimistic": 0.5}
 
 
+@pytest.mark.parametrize(
+    ("told", "realistic", "pessimistic"), [("optimistic\tpessimistic", 0.5, 1 / 3), ("optimistic", 1.0, 1.0)]
+)
+def test_a_realistic_rank_that_is_not_told_is_the_mean_of_the_two_others(told, realistic, pessimistic, files: Path):
+    ranks = ["1", "3"][: len(told.split())]
+    rows = ["\t".join([*query, *ranks]) for query in QUERIES]
+    Path("ties.tsv").write_text(HEAD.replace("rank", told) + "\n".join(rows) + "\n")
+    for ties, mrr in (("optimistic", 1.0), ("realistic", realistic), ("pessimistic", pessimistic)):
+        assert compare_runs(["base.tsv", "ties.tsv"], ties=ties)["groups"][1]["mrr"] == pytest.approx(mrr)
+
+
 def test_the_spread_over_seeds_is_that_of_the_slice():
     torch.manual_seed(0)
     baseline, other = torch.rand(2, 3, 8, 4, dtype=torch.double)

@@ -81,12 +81,20 @@ def ranked(name: str, table: pa.Table, split: str, model: str | None) -> Ranked:
     frame = _only(name, frame, "split", split)
     frame = _only(name, frame, "model", _model_of(frame, model))
     _refuse_bad_cells(name, frame)
-    for ties in TIES:
-        if ties not in frame:
-            frame[ties] = frame["rank" if "rank" in frame else "realistic"]
+    _add_readings(frame)
     frame["nth"] = frame.groupby(QUERY, sort=False).cumcount()
     frame = frame.set_index([*QUERY, "nth"]).sort_index()
     return Ranked(name, frame[list(TIES)].astype("float64"), frame.get("slices"))
+
+
+def _add_readings(frame: pd.DataFrame) -> None:
+    """Of ties that a file does not tell of: the mean of the two others, or else the one that it tells."""
+    told = next(column for column in ("rank", "realistic", "pessimistic", "optimistic") if column in frame)
+    if told == "pessimistic" and "optimistic" in frame:
+        frame["realistic"] = (frame["optimistic"] + frame["pessimistic"]) / 2
+    for ties in TIES:
+        if ties not in frame:
+            frame[ties] = frame[told]
 
 
 def read_table(file: Path) -> pa.Table:
