@@ -115,7 +115,7 @@ def labels(job: Job, steps: int) -> str:
     """What a taught step takes where it makes its soft labels, and where it finds them, as Markdown."""
     distill = job.recipe.distill.model_copy(update={"kept": 0.4})
     keeping = replace(job, recipe=job.recipe.model_copy(update={"distill": distill}))
-    if not kept_mb(keeping):
+    if not (size := kept_mb(keeping)):
         return "Soft labels of all train queries do not fit."
     anew, found, batches = _taught(job), _taught(keeping), job.training.batches(job.recipe.student.batch)
     first = next(batches)
@@ -124,9 +124,7 @@ def labels(job: Job, steps: int) -> str:
     for batch in islice(batches, steps):
         pairs.append((_seconds(lambda batch=batch: anew(batch)), _seconds(lambda batch=batch: found(batch))))
     medians, share = map(median, zip(*pairs, strict=True)), median(b / a for a, b in pairs)
-    cells = " | ".join(
-        [f"{kept_mb(keeping):,.0f}", f"{made:.1f}", *(f"{1000 * x:.1f}" for x in medians), f"{share:.2f}"]
-    )
+    cells = " | ".join([f"{size:,.0f}", f"{made:.1f}", *(f"{1000 * x:.1f}" for x in medians), f"{share:.2f}"])
     heads = "| soft labels, MB | made once, s | step that makes its own, ms | that finds them, ms | share |"
     return f"{heads}\n|---|---|---|---|---|\n| {cells} |"
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import errno
-import os
 import signal
 import sys
 import time
@@ -30,7 +29,9 @@ def program() -> None:
     except OSError as error:
         if error.filename is not None or error.errno not in (*FULL, errno.EPIPE):
             raise
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered would fail again at the end
+        from dsomgnn.output import give_up_stdout
+
+        give_up_stdout()
         if error.errno in FULL:
             print(f"error: stdout cannot be written: {error.strerror}", file=sys.stderr)
         sys.exit(2)

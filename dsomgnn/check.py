@@ -53,7 +53,7 @@ def check_recipe(recipe: Recipe, path: Path) -> Iterator[str]:
 def _labels(job: Job) -> Iterator[str]:
     """What is to be known of soft labels that could be made once."""
     needed, kept = labels_mb(job), job.recipe.distill.kept
-    if not needed or not kept:
+    if not needed:
         return
     if kept_mb(job):
         yield f"          of these {needed:,.0f} MB of soft labels that are made once; distill.kept = 0: in every epoch"

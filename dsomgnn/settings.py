@@ -9,14 +9,8 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
 from dsomgnn.allowed import dotted, known_encoder, known_tracker, searchable
+from dsomgnn.bounded import Count, Fanouts, NoneOrMore, Positive, Share, Weight
 from dsomgnn.errors import nearest
-
-Share = Annotated[float, Field(ge=0, lt=1)]
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-Weight = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Fanouts = Annotated[tuple[Annotated[int, Field(ge=-1)], ...], Field(min_length=1)]
-Count = Annotated[int, Field(ge=1)]
-NoneOrMore = Annotated[int, Field(ge=0)]
 
 
 class NamedError(ValueError):
@@ -121,7 +115,7 @@ class Distill(Section):
     alone: NoneOrMore = 0
     warmup: NoneOrMore = 3
     transfer: Annotated[float, Field(ge=0, le=100)] = 0.0
-    kept: Annotated[float, Field(ge=0, lt=1)] = 0.4
+    kept: Share = 0.4
 
 
 class AgentRecipe(Section):

@@ -16,7 +16,7 @@ from dsomgnn import errors
 
 FLOORS = [
     "errors _dgl processor",
-    "alone counter output page places toml_lines allowed asked settings recipe registry data",
+    "alone counter output page places toml_lines allowed asked bounded settings recipe registry data",
     "modality dataset unread unwaited layer threads device pool sampling neighbourhood batches",
     "models",
     "distill rank",

@@ -77,8 +77,8 @@ def read_columns(path: Path, number: int) -> list[pa.ChunkedArray]:
     return [pa.chunked_array([[row[i] for row in rows]], pa.string()) for i in range(number)]
 
 
-def _lines(path: Path) -> list[str]:
-    """Without blank ones at the end, which many editors and programs leave."""
+def text_lines(path: Path) -> list[str]:
+    """Lines of a text file, plain or .gz, without line ends, nor blank ones at the end, which many programs leave."""
     lines = read_text(path).replace("\r\n", "\n").rstrip("\n").split("\n")
     return [] if lines == [""] else lines
 
@@ -88,7 +88,7 @@ def read_rows(path: Path, least: int, most: int | None = None) -> list[list[str]
 
     Raises DataError with file:line where a row has another number of columns.
     """
-    lines = _lines(path)
+    lines = text_lines(path)
     rows = [line.split("\t") for line in lines]
     most_allowed = most or 1 << 30
     for number, row in enumerate(rows, 1):

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from dsomgnn.data.formats.rdf import is_rdf, read_facts
-from dsomgnn.data.tables import bare_name, read_text
+from dsomgnn.data.tables import bare_name, text_lines
 from dsomgnn.errors import DataError
 
 Words = Sequence[str]
@@ -44,9 +44,9 @@ class TripleFile:
 
 
 def read_lines(path: Path) -> list[str]:
-    """Lines of a text file, plain or .gz, without line ends; blank ones at the end are left out. Raises DataError."""
-    lines = read_text(path).replace("\r\n", "\n").rstrip("\n").split("\n")
-    if lines == [""]:
+    """`text_lines` of a file that has some. Raises DataError."""
+    lines = text_lines(path)
+    if not lines:
         raise DataError(f"{path}: empty")
     return lines
 
