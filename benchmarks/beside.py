@@ -31,7 +31,7 @@ from speed.machine import machine
 
 from dsomgnn.batches import TrainingQueries
 from dsomgnn.build import Job, build, make_distiller, make_student, make_teacher
-from dsomgnn.check import kept_mb
+from dsomgnn.check import label_tables
 from dsomgnn.choices import Tally
 from dsomgnn.data.mkg import MKG
 from dsomgnn.data.triples import load_dataset
@@ -54,8 +54,13 @@ INTRO = """\
 Made by `python benchmarks/beside.py` on {date}: {processor}, {cores} cores, Python {python}. Once a run: reading,
 features and graphs, in seconds. In every step: sampling, as a share of whole steps; the teacher that passes messages
 is the recipe's last one as CompGCN with one layer of 10 sampled neighbours, not trained. Soft labels: of teachers that
-are not trained, made in every step or once (`distill.kept`); the share is the median of pairs of steps, turn by turn.
+are not trained, made in every step or once (`distill.kept`); the share is the median of pairs of steps, turn by
+turn. "random": sets that change, as an agent's do.
 """
+
+LABELS = """\
+| soft labels | kept, MB | made once, s | step that makes its own, ms | that finds them, ms | share |
+|---|---|---|---|---|---|"""
 
 
 def main() -> int:
@@ -80,7 +85,7 @@ def table(recipe: Path, steps: int) -> str:
     sampling = "\n".join(f"| {what} | {1000 * step:.1f} | {share:.1%} |" for what, step, share in shares(job, steps))
     name = f"## {job.dataset.name}: {job.dataset.num_entities:,} entities, {len(job.dataset.train):,} train triples"
     heads = ("| once | seconds |\n|---|---|", "| in every step | step, ms | sampling |\n|---|---|---|")
-    return f"{name}\n\n{heads[0]}\n{once}\n\n{heads[1]}\n{sampling}\n\n{labels(job, steps)}"
+    return f"{name}\n\n{heads[0]}\n{once}\n\n{heads[1]}\n{sampling}\n\n{LABELS}\n{labels(job, steps)}"
 
 
 def preparation(job: Job) -> Iterator[tuple[str, float]]:
@@ -112,11 +117,21 @@ def shares(job: Job, steps: int) -> Iterator[tuple[str, float, float]]:
 
 
 def labels(job: Job, steps: int) -> str:
-    """What a taught step takes where it makes its soft labels, and where it finds them, as Markdown."""
-    distill = job.recipe.distill.model_copy(update={"kept": 0.4})
-    keeping = replace(job, recipe=job.recipe.model_copy(update={"distill": distill}))
-    if not (size := kept_mb(keeping)):
-        return "Soft labels of all train queries do not fit."
+    """What a taught step takes where it makes its soft labels, and where it finds what can be kept of them."""
+    return "\n".join(_labels(_with(job, policy=policy), steps) for policy in ("all", "random"))
+
+
+def _with(job: Job, **changes: Any) -> Job:
+    distill = job.recipe.distill.model_copy(update=changes)
+    return replace(job, recipe=job.recipe.model_copy(update={"distill": distill}))
+
+
+def _labels(job: Job, steps: int) -> str:
+    keeping = _with(job, kept=0.4)
+    tables = label_tables(keeping)
+    policy, megabytes = job.recipe.distill.policy, tables.fitting * tables.size / 2**20 if tables else 0
+    if not megabytes:
+        return f"| {policy} | does not fit | | | | |"
     anew, found, batches = _taught(job), _taught(keeping), job.training.batches(job.recipe.student.batch)
     first = next(batches)
     anew(first)
@@ -124,9 +139,8 @@ def labels(job: Job, steps: int) -> str:
     for batch in islice(batches, steps):
         pairs.append((_seconds(lambda batch=batch: anew(batch)), _seconds(lambda batch=batch: found(batch))))
     medians, share = map(median, zip(*pairs, strict=True)), median(b / a for a, b in pairs)
-    cells = " | ".join([f"{size:,.0f}", f"{made:.1f}", *(f"{1000 * x:.1f}" for x in medians), f"{share:.2f}"])
-    heads = "| soft labels, MB | made once, s | step that makes its own, ms | that finds them, ms | share |"
-    return f"{heads}\n|---|---|---|---|---|\n| {cells} |"
+    cells = " | ".join([f"{megabytes:,.0f}", f"{made:.1f}", *(f"{1000 * x:.1f}" for x in medians), f"{share:.2f}"])
+    return f"| {policy} | {cells} |"
 
 
 def _taught(job: Job) -> Callable[[Any], object]:

@@ -11,7 +11,7 @@ from dsomgnn.contract import check_teacher
 from dsomgnn.data.audit.audit import audit
 from dsomgnn.data.audit.coverage import entity_texts
 from dsomgnn.data.audit.verdict import warnings
-from dsomgnn.distill.kept import CHANGING, label_bytes
+from dsomgnn.distill.kept import Tables
 from dsomgnn.models.model import Model
 from dsomgnn.models.score import SCORES
 from dsomgnn.processor import number_format
@@ -52,13 +52,16 @@ def check_recipe(recipe: Recipe, path: Path) -> Iterator[str]:
 
 def _labels(job: Job) -> Iterator[str]:
     """What is to be known of soft labels that could be made once."""
-    needed, kept = labels_mb(job), job.recipe.distill.kept
-    if not needed:
+    tables, share = label_tables(job), job.recipe.distill.kept
+    if tables is None:
         return
-    if kept_mb(job):
-        yield f"          of these {needed:,.0f} MB of soft labels that are made once; distill.kept = 0: in every epoch"
+    needed = tables.size / MB
+    if fit := tables.fitting:
+        of = "" if fit == tables.wanted else f" for {fit} of {tables.wanted} teachers"
+        once = f"{fit * needed:,.0f} MB of soft labels that are made once{of}"
+        yield f"          of these {once}; distill.kept = 0: in every epoch"
     else:
-        why = f"they would take {needed:,.0f} MB, more than distill.kept = {kept:g} of the memory"
+        why = f"they would take {tables.wanted * needed:,.0f} MB, more than distill.kept = {share:g} of the memory"
         yield f"          soft labels are made in every epoch: {why}"
 
 
@@ -84,22 +87,19 @@ def estimate_mb(job: Job) -> float:
     own = 2 + recipe.distill.walks * recipe.distill.hops
     step = min(3 * _scores_mb(student, entities, own), at_a_time)
     lesson = (24 + 4 * len(teachers)) * _scores_mb(student, entities, own, recipe.agent.rows)  # held-out rows: 4 to 1
-    return max([*teachers, frozen + tables + kept_mb(job) + max(step, lesson if policy == "reinforce" else 0)])
+    labels = label_tables(job)
+    kept = labels.fitting * labels.size / MB if labels else 0.0
+    return max([*teachers, frozen + tables + kept + max(step, lesson if policy == "reinforce" else 0)])
 
 
-def kept_mb(job: Job) -> float:
-    """Memory of soft labels that are kept."""
-    needed = labels_mb(job)
-    return needed if needed * MB <= label_memory(job) else 0.0
-
-
-def labels_mb(job: Job) -> float:
-    """Memory that soft labels of all train queries take or would take; 0 where they could not be made once."""
-    recipe = job.recipe
-    if not recipe.pool or recipe.distill.policy in CHANGING or not label_memory(job):
-        return 0.0
+def label_tables(job: Job) -> Tables | None:
+    """What is kept of soft labels; None where they could not be made once."""
+    recipe, memory = job.recipe, label_memory(job)
+    if not recipe.pool or not memory:
+        return None
+    numbers = len(job.training) * job.dataset.num_entities
     dtype = number_format(recipe.student.products, job.device)
-    return label_bytes(len(job.training), job.dataset.num_entities, dtype) / MB
+    return Tables.within(memory, recipe.distill.policy, len(recipe.pool), numbers, dtype)
 
 
 def _scores_mb(training: Training, entities: int, own: int, rows: int = 0) -> float:

@@ -98,8 +98,9 @@ class Distill(Section):
     `combine`: the soft labels of several teachers are the mean of their distributions, or the normalised product.
     `transfer`: so many draws, per query of train, of queries that it does not ask: teachers alone teach those.
     `alone`: so many epochs of the student's, the first ones, are without teachers, which costs less.
-    `kept`: the share of the machine's memory that soft labels of all train queries may take. Where they fit, and every
-    triple has the same teachers, they are made once, not in every epoch; 0: never.
+    `kept`: the share of the machine's memory that soft labels of all train queries may take. Where they fit, they are
+    made once, not in every epoch; 0: never. For a policy that chooses anew in every step scores of each teacher are
+    kept instead, of as many as fit.
     """
 
     policy: str = "reinforce"

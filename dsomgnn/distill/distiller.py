@@ -13,7 +13,7 @@ from dsomgnn.batches import Batch, TrainingQueries
 from dsomgnn.data.answers import Answers
 from dsomgnn.distill.agent import Agent, FixedChoice
 from dsomgnn.distill.fused import Lecture, taught_cross_entropy
-from dsomgnn.distill.kept import CHANGING, kept_labels, label_bytes
+from dsomgnn.distill.kept import Tables, kept_labels, kept_teacher
 from dsomgnn.distill.losses import LossWeights
 from dsomgnn.distill.policy import merged_weights
 from dsomgnn.distill.soft_labels import soft_labels
@@ -78,8 +78,8 @@ class Distiller:
     `held` (T,) bool marks, in training order, the triples on which the agent is rewarded: neither teachers nor, while
     the agent learns, the student train on them. Without it (None) any training triple is rewarded. `known` are the
     answers of all triples that a model learns from, an agent's reward included. `states` are needed by an agent alone.
-    `candidates`: as in `Pool.around`. `transfer`: transfer queries per query of a batch. `memory`: bytes that the soft
-    labels of all training queries may take.
+    `candidates`: as in `Pool.around`. `transfer`: transfer queries per query of a batch. `memory`: bytes that what
+    teachers say of all training queries may take.
     """
 
     def __init__(
@@ -106,16 +106,21 @@ class Distiller:
         self.transfer = TransferQueries(training.queries, transfer) if transfer else None
         self.low = [teacher.multiplied_in(dtype) for teacher in teachers]
         self.weights, self.n3, self.stages, self.held, self.dtype = weights, n3, stages, held, dtype
-        self.memory = memory
+        numbers = len(training) * student.fusion.num_entities
+        self.tables = Tables.within(memory, choice.kind, len(teachers), numbers, dtype)
 
     @cached_property
     def kept(self) -> Tensor | None:
-        """Soft labels (Q, N) of all training queries, where they never change and fit `memory`."""
-        if not isinstance(self.choice, FixedChoice) or self.choice.kind in CHANGING or self.candidates:
-            return None
-        if label_bytes(len(self.training), self.student.fusion.num_entities, self.dtype) > self.memory:
+        """Soft labels (Q, N) of all training queries, where they never change and fit."""
+        if not self.tables.fitting or not isinstance(self.choice, FixedChoice) or self.choice.changes:
             return None
         return kept_labels(self.low, self.training, self.choice, self.weights, self.dtype)
+
+    @cached_property
+    def heard(self) -> list[FrozenTeacher]:
+        """The teachers as they are asked of training queries: with their scores of all, as far as these fit."""
+        kept = self.tables.fitting if self.choice.changes else 0
+        return [*(kept_teacher(t, self.training, self.dtype) for t in self.low[:kept]), *self.low[kept:]]
 
     def epoch(self, size: int, epoch: int, steps: int = 0) -> Iterator[tuple[Batch, str]]:
         """The batches of an epoch, `size` queries each, with the stage it is in; only so many `steps` of it."""
@@ -157,15 +162,21 @@ class Distiller:
 
     def _soft(self, view: View, shares: Tensor) -> Tensor:
         """Soft labels (B, P) of a view's queries; those of transfer queries, the last, are made in any case."""
-        batch, kept = view.batch, self.kept
+        batch, own = view.batch, len(shares) - view.batch.transfers
+        if own == len(shares):
+            return self._of_training(batch, shares, view.pool)
+        first = batch.part(slice(0, own), slice(0, len(batch.row)))
+        last = batch.part(slice(own, len(shares)), slice(len(batch.row), None))
+        made = soft_labels(self.low, last, shares[own:], self.weights, self.dtype, view.pool)
+        return torch.cat([self._of_training(first, shares[:own], view.pool), made])
+
+    def _of_training(self, batch: Batch, shares: Tensor, pool: Pool) -> Tensor:
+        kept = self.kept
         if kept is None:
-            return soft_labels(self.low, batch, shares, self.weights, self.dtype, view.pool)
-        soft, own = kept.new_empty(len(shares), kept.shape[1]), len(shares) - batch.transfers
-        by_blocks(lambda found, at: torch.index_select(kept, 0, at, out=found), soft[:own], batch.index[:own])
-        if batch.transfers:
-            last = batch.part(slice(own, len(shares)), slice(len(batch.row), None))
-            soft[own:] = soft_labels(self.low, last, shares[own:], self.weights, self.dtype)
-        return soft
+            return soft_labels(self.heard, batch, shares, self.weights, self.dtype, pool)
+        found = kept.new_empty(len(shares), kept.shape[1])
+        by_blocks(lambda part, at: torch.index_select(kept, 0, at, out=part), found, batch.index)
+        return found
 
     def _actions(self, view: View, stage: str) -> Tensor:
         mask = self.mask(view)[view.batch.row]

@@ -1,30 +1,42 @@
-"""Soft labels of all training queries, made once: where every triple has the same teachers they never change, since
-teachers are frozen. A step that finds them multiplies no more than one of a student without teachers.
+"""What teachers say of all training queries, made once, since teachers are frozen: where every triple has the same
+ones, the soft labels of them together; else, as far as memory goes, the scores of each. A step that finds soft labels
+multiplies no more than one of a student without teachers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
-from dsomgnn.batches import TrainingQueries, rows_within, step_memory
+from dsomgnn.batches import Batch, TrainingQueries, rows_within, step_memory
 from dsomgnn.counter import Counter
-from dsomgnn.distill.agent import FixedChoice
+from dsomgnn.distill.agent import CHANGING, FixedChoice
 from dsomgnn.distill.losses import LossWeights
 from dsomgnn.distill.policy import set_weights
 from dsomgnn.distill.soft_labels import soft_labels
 from dsomgnn.distill.state import speak
 from dsomgnn.distill.teachers import FrozenTeacher
+from dsomgnn.pool import EVERYONE, Pool
 from dsomgnn.processor import own_pages
+from dsomgnn.threads import by_blocks
 
-CHANGING = ("reinforce", "random")  # policies that choose anew in every step
 
+@dataclass(frozen=True)
+class Tables:
+    """Tables (Q, N) of what teachers say of all training queries: one of soft labels, or, where a policy chooses anew
+    in every step, one of scores for each teacher. How many are `wanted`, how many fit, and the bytes of each."""
 
-def label_bytes(queries: int, entities: int, dtype: torch.dtype) -> int:
-    """What soft labels of so many queries take."""
-    return queries * entities * dtype.itemsize
+    wanted: int
+    fitting: int
+    size: int
+
+    @classmethod
+    def within(cls, memory: int, policy: str, teachers: int, numbers: int, dtype: torch.dtype) -> Tables:
+        wanted, size = teachers if policy in CHANGING else 1, numbers * dtype.itemsize
+        return cls(wanted, min(wanted, memory // size), size)
 
 
 @torch.no_grad()
@@ -36,13 +48,56 @@ def kept_labels(
     dtype: torch.dtype,
 ) -> Tensor:
     """Soft labels (Q, N) in `dtype` at weights.tau of all training queries; how far it is goes to stderr."""
-    shape, device = (len(training), len(teachers[0].entities)), teachers[0].entities.device
+
+    def made(batch: Batch) -> Tensor:
+        shares = set_weights(choice.choose(speak(teachers, batch.queries)))
+        return soft_labels(teachers, batch, shares, weights, dtype)
+
+    return _of_all(training, teachers[0], dtype, "soft labels of train queries", made)
+
+
+@torch.no_grad()
+def kept_teacher(teacher: FrozenTeacher, training: TrainingQueries, dtype: torch.dtype) -> KeptTeacher:
+    """The teacher with its scores in `dtype` of all training queries; how far it is goes to stderr."""
+
+    def made(batch: Batch) -> Tensor:
+        return teacher.logits(batch.queries, batch.index, dtype)
+
+    scores = _of_all(training, teacher, dtype, f"{teacher.name}: scores of train queries", made)
+    return KeptTeacher(**vars(teacher), scores=scores)
+
+
+@dataclass(frozen=True)
+class KeptTeacher(FrozenTeacher):
+    """A frozen teacher that is asked of training queries alone, whose scores (Q, N) are made already."""
+
+    scores: Tensor = field(kw_only=True)
+
+    def logits(
+        self,
+        queries: Tensor,
+        index: Tensor | None = None,
+        dtype: torch.dtype | None = None,
+        heat: float | Tensor = 1.0,
+        pool: Pool = EVERYONE,
+        onto: Tensor | None = None,
+    ) -> Tensor:
+        """As of a frozen teacher; every `index` (B,) is that of a training query."""
+        assert index is not None
+        found = self.scores.new_empty(len(index), self.scores.shape[1])
+        cooled = self.scores.new_ones(len(index), 1) * heat
+        by_blocks(lambda part, at, by: torch.index_select(self.scores, 0, at, out=part).div_(by), found, index, cooled)
+        return found if onto is None else onto.add_(found)
+
+
+def _of_all(
+    training: TrainingQueries, teacher: FrozenTeacher, dtype: torch.dtype, told: str, made: Callable[[Batch], Tensor]
+) -> Tensor:
+    """A table (Q, N) of what is made for batches of all training queries."""
+    shape, device = (len(training), len(teacher.entities)), teacher.entities.device
     found = own_pages(shape, dtype) if device.type == "cpu" else torch.empty(shape, dtype=dtype, device=device)
-    rows = rows_within(shape[1], 2, dtype, step_memory(device))
-    with Counter("soft labels of train queries") as count:
-        for index in torch.arange(len(training)).split(rows):
-            batch = training.at(index).to(device)
-            shares = set_weights(choice.choose(speak(teachers, batch.queries)))
-            found[index[0] : index[-1] + 1] = soft_labels(teachers, batch, shares, weights, dtype)
+    with Counter(told) as count:
+        for index in torch.arange(shape[0]).split(rows_within(shape[1], 2, dtype, step_memory(device))):
+            found[index[0] : index[-1] + 1] = made(training.at(index).to(device))
             count(int(index[-1]) + 1, shape[0])
     return found

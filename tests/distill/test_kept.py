@@ -10,11 +10,13 @@ import torch
 from dsomgnn import batches, processor
 from dsomgnn.build import build, label_memory, make_distiller, make_student, make_teacher
 from dsomgnn.distill.distiller import Distiller
+from dsomgnn.distill.kept import KeptTeacher
 from dsomgnn.distill.teachers import FrozenTeacher, freeze
 from dsomgnn.recipe import load_recipe, parse_recipe
 from dsomgnn.sampling import seed_all
 
 NOTHING = 0.0
+TABLE = 4226 * 744 * 4  # bytes: queries, entities, float32
 
 
 def distiller_of(kept: float, **changes: object) -> Distiller:
@@ -42,6 +44,7 @@ def stepped(distiller: Distiller) -> list[torch.Tensor]:
 
 
 CASES = ({}, {"combine": "product"}, {"tau": 2.0}, {"policy": "single:other"}, {"transfer": 0.5})
+CHANGING = [{"policy": policy, **more} for policy in ("random", "reinforce") for more in CASES if "policy" not in more]
 
 
 @pytest.mark.parametrize("changes", [*CASES, {"neighbourhood": "none"}], ids=str)
@@ -56,31 +59,48 @@ def test_a_step_is_the_same_with_them(changes: dict, rows: int, monkeypatch):
             torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
 
 
-def test_teachers_are_asked_once(monkeypatch):
+@pytest.mark.parametrize("changes", CHANGING, ids=str)
+@pytest.mark.parametrize("fitting", [2, 1])
+def test_a_step_of_sets_that_change_is_the_same_with_scores_of_as_many_teachers_as_fit(
+    changes: dict, fitting: int, monkeypatch
+):
+    monkeypatch.setattr("dsomgnn.device.machine_memory", lambda: (fitting + 0.5) * TABLE / 0.4)
+    once, anew = distiller_of(0.4, **changes), distiller_of(NOTHING, **changes)
+    assert [isinstance(teacher, KeptTeacher) for teacher in once.heard] == [True, fitting == 2]
+    assert once.kept is None
+    assert not any(isinstance(teacher, KeptTeacher) for teacher in anew.heard)
+    for _ in range(2):  # a step overwrites what it was given, not the scores that are kept
+        for found, expected in zip(stepped(once), stepped(anew), strict=True):
+            torch.testing.assert_close(found, expected, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("policy", ["all", "random"])
+def test_teachers_are_asked_once(policy: str, monkeypatch):
     asked, logits = [], FrozenTeacher.logits
 
     def noted(teacher, queries, *rest):
         asked.append(len(queries))
         return logits(teacher, queries, *rest)
 
-    distiller = distiller_of(0.4)
+    distiller = distiller_of(0.4, policy=policy)
     monkeypatch.setattr(FrozenTeacher, "logits", noted)
     stepped(distiller)
+    assert asked
     assert sum(asked) <= 2 * len(distiller.training)
     asked.clear()
     stepped(distiller)
     assert not asked
 
 
-CHANGES = ("student.candidates=3", "student.epochs=1", "distill.alone=4", "distill.policy=reinforce")
-
-
-@pytest.mark.parametrize("change", [*CHANGES, "distill.policy=random", "distill.kept=0"])
-def test_they_are_not_kept_where_they_change_or_are_asked_for_once(change: str, workshop: Path):
-    changes = ["distill.policy=all", "distill.kept=0.5", change]
+@pytest.mark.parametrize("change", ["student.candidates=3", "student.epochs=1", "distill.alone=4", "distill.kept=0"])
+@pytest.mark.parametrize("policy", ["all", "random"])
+def test_they_are_not_kept_where_they_are_asked_for_once(policy: str, change: str, workshop: Path):
+    changes = [f"distill.policy={policy}", "distill.kept=0.5", change]
     job = build(load_recipe(Path("tiny.toml"), changes))
     frozen = [freeze(name, make_teacher(job, name), job.training) for name in job.recipe.pool]
-    assert make_distiller(job, make_student(job), frozen).kept is None
+    distiller = make_distiller(job, make_student(job), frozen)
+    assert distiller.kept is None
+    assert not any(isinstance(teacher, KeptTeacher) for teacher in distiller.heard)
 
 
 def test_they_are_not_kept_where_few_queries_are_asked(workshop: Path):
@@ -91,8 +111,7 @@ def test_they_are_not_kept_where_few_queries_are_asked(workshop: Path):
 
 
 def test_they_are_not_kept_where_they_do_not_fit(monkeypatch):
-    size = 4226 * 744 * 4
-    for memory, fits in ((size / 0.4 + 4, True), (size / 0.4 - 4, False)):
+    for memory, fits in ((TABLE / 0.4 + 4, True), (TABLE / 0.4 - 4, False)):
         monkeypatch.setattr("dsomgnn.device.machine_memory", lambda memory=memory: memory)
         assert (distiller_of(0.4).kept is not None) == fits
 
@@ -116,3 +135,15 @@ def test_check_counts_them(workshop: Path, call, monkeypatch):
     assert "MB of soft labels that are made once; distill.kept = 0: in every epoch" in told(0.4)
     monkeypatch.setattr("dsomgnn.device.machine_memory", lambda: 16)
     assert "soft labels are made in every epoch: they would take 0 MB, more than distill.kept = 0.4 of" in told(0.4)
+
+
+def test_check_tells_of_how_many_teachers_they_are_kept(workshop: Path, call, monkeypatch):
+    def told(memory: float) -> str:
+        monkeypatch.setattr("dsomgnn.device.machine_memory", lambda: memory / 0.4)
+        return call("check", "tiny.toml", "--set", "distill.policy=reinforce").out
+
+    job = build(load_recipe(Path("tiny.toml"), ["distill.policy=reinforce"]))
+    table = len(job.training) * job.dataset.num_entities * 4
+    assert "made once for 1 of 2 teachers; distill.kept" in told(1.5 * table)
+    assert "made once; distill.kept" in told(2.5 * table)
+    assert "made in every epoch" in told(0.5 * table)

@@ -45,7 +45,7 @@ def test_parts_are_the_whole_cut_between_queries(random_mkg, candidates, monkeyp
 @pytest.fixture(scope="module")
 def job():
     teachers = {name: {"rank": 8, "init": 0.5} for name in ("one", "other")}
-    student, distill = {"rank": 8, "init": 0.5}, {"policy": "all", "walks": 4, "tau": 2.0}
+    student, distill = {"rank": 8, "init": 0.5}, {"policy": "all", "walks": 4, "tau": 2.0, "kept": 0.0}
     data = {"name": "worldfacts"}
     return build(parse_recipe({"data": data, "teachers": teachers, "student": student, "distill": distill}))
 
