@@ -126,10 +126,11 @@ def test_a_group_that_is_not_seeds_of_one_recipe_is_compared_with_a_warning(seed
     assert reply.code == 0
     warnings = [line for line in reply.err.splitlines() if line.startswith("warning")]
     assert warnings == [
+        "warning: wide-0,alone-1: shares runs with alone-*, which it is compared with",
         "warning: wide-0,alone-1: its runs differ in more than their seed",
         "warning: wide-0,wide-0: some of its runs have the same seed",
     ]
-    assert Path("out.html").read_text().count("Take care: ") == 2
+    assert Path("out.html").read_text().count("Take care: ") == 3
 
 
 def test_a_difference_beyond_chance_over_triples_may_be_noise_over_seeds(files: Path):

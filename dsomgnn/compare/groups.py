@@ -62,14 +62,17 @@ def same_queries(groups: Sequence[Group], ties: str | None) -> str:
 
 
 def doubts(groups: Sequence[Group]) -> list[str]:
-    """What may be wrong with groups that can be compared: members that are not seeds of one recipe."""
+    """What may be wrong with groups that can be compared: members that are not seeds of one recipe, or the first's."""
     mixed = [group.name for group in groups if len({member.settings for member in group.members}) > 1]
     again = [
         group.name
         for group in groups
         if (seeds := [m.seed for m in group.members if m.seed is not None]) and len(set(seeds)) < len(seeds)
     ]
+    first, *others = [(group.name, {Path(member.name).resolve() for member in group.members}) for group in groups]
+    shared = [name for name, members in others if members & first[1]]
     return [
+        *(f"{name}: shares runs with {first[0]}, which it is compared with" for name in shared),
         *(f"{name}: its runs differ in more than their seed" for name in mixed),
         *(f"{name}: some of its runs have the same seed" for name in again),
     ]
