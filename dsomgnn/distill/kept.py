@@ -56,17 +56,6 @@ def kept_labels(
     return _of_all(training, teachers[0], dtype, "soft labels of train queries", made)
 
 
-@torch.no_grad()
-def kept_teacher(teacher: FrozenTeacher, training: TrainingQueries, dtype: torch.dtype) -> KeptTeacher:
-    """The teacher with its scores in `dtype` of all training queries; how far it is goes to stderr."""
-
-    def made(batch: Batch) -> Tensor:
-        return teacher.logits(batch.queries, batch.index, dtype)
-
-    scores = _of_all(training, teacher, dtype, f"{teacher.name}: scores of train queries", made)
-    return KeptTeacher(**vars(teacher), scores=scores)
-
-
 @dataclass(frozen=True)
 class KeptTeacher(FrozenTeacher):
     """A frozen teacher that is asked of training queries alone, whose scores (Q, N) are made already."""
@@ -88,6 +77,17 @@ class KeptTeacher(FrozenTeacher):
         cooled = self.scores.new_ones(len(index), 1) * heat
         by_blocks(lambda part, at, by: torch.index_select(self.scores, 0, at, out=part).div_(by), found, index, cooled)
         return found if onto is None else onto.add_(found)
+
+
+@torch.no_grad()
+def kept_teacher(teacher: FrozenTeacher, training: TrainingQueries, dtype: torch.dtype) -> KeptTeacher:
+    """The teacher with its scores in `dtype` of all training queries; how far it is goes to stderr."""
+
+    def made(batch: Batch) -> Tensor:
+        return teacher.logits(batch.queries, batch.index, dtype)
+
+    scores = _of_all(training, teacher, dtype, f"{teacher.name}: scores of train queries", made)
+    return KeptTeacher(**vars(teacher), scores=scores)
 
 
 def _of_all(
