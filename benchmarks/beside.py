@@ -1,6 +1,6 @@
 """What a run does beside its steps, and its steps beside their products: reading, features, graphs, sampling.
 
-    python benchmarks/beside.py                                   # recipes wn18 and worldfacts; writes BESIDE.md
+    python benchmarks/beside.py                                # recipes wn18, worldfacts, mkg-w; writes BESIDE.md
     python benchmarks/beside.py recipes/worldfacts.toml --steps 20
 
 Shares are of one run on one machine; features are made with an empty cache, then with a full one.
@@ -47,7 +47,7 @@ from dsomgnn.sampling import BlockSampler
 from dsomgnn.steps import plain_step, taught_step
 
 HERE = Path(__file__).parent
-RECIPES = [HERE.parent / "recipes" / name for name in ("wn18.toml", "worldfacts.toml")]
+RECIPES = [HERE.parent / "recipes" / name for name in ("wn18.toml", "worldfacts.toml", "mkg-w.toml")]
 INTRO = """\
 # Beside the products
 
