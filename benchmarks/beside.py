@@ -128,8 +128,7 @@ def _with(job: Job, **changes: Any) -> Job:
 
 def _labels(job: Job, steps: int) -> str:
     keeping = _with(job, kept=0.4)
-    tables = label_tables(keeping)
-    policy, megabytes = job.recipe.distill.policy, tables.fitting * tables.size / 2**20 if tables else 0
+    policy, megabytes = job.recipe.distill.policy, label_tables(keeping).kept / 2**20
     if not megabytes:
         return f"| {policy} | does not fit | | | | |"
     anew, found, batches = _taught(job), _taught(keeping), job.training.batches(job.recipe.student.batch)

@@ -53,15 +53,15 @@ def check_recipe(recipe: Recipe, path: Path) -> Iterator[str]:
 def _labels(job: Job) -> Iterator[str]:
     """What is to be known of soft labels that could be made once."""
     tables, share = label_tables(job), job.recipe.distill.kept
-    if tables is None:
+    if not tables.wanted:
         return
-    needed = tables.size / MB
     if fit := tables.fitting:
         of = "" if fit == tables.wanted else f" for {fit} of {tables.wanted} teachers"
-        once = f"{fit * needed:,.0f} MB of soft labels that are made once{of}"
+        once = f"{tables.kept / MB:,.0f} MB of soft labels that are made once{of}"
         yield f"          of these {once}; distill.kept = 0: in every epoch"
     else:
-        why = f"they would take {tables.wanted * needed:,.0f} MB, more than distill.kept = {share:g} of the memory"
+        needed = tables.wanted * tables.size / MB
+        why = f"they would take {needed:,.0f} MB, more than distill.kept = {share:g} of the memory"
         yield f"          soft labels are made in every epoch: {why}"
 
 
@@ -87,16 +87,15 @@ def estimate_mb(job: Job) -> float:
     own = 2 + recipe.distill.walks * recipe.distill.hops
     step = min(3 * _scores_mb(student, entities, own), at_a_time)
     lesson = (24 + 4 * len(teachers)) * _scores_mb(student, entities, own, recipe.agent.rows)  # held-out rows: 4 to 1
-    labels = label_tables(job)
-    kept = labels.fitting * labels.size / MB if labels else 0.0
+    kept = label_tables(job).kept / MB
     return max([*teachers, frozen + tables + kept + max(step, lesson if policy == "reinforce" else 0)])
 
 
-def label_tables(job: Job) -> Tables | None:
-    """What is kept of soft labels; None where they could not be made once."""
+def label_tables(job: Job) -> Tables:
+    """What is kept of soft labels; no tables where they could not be made once."""
     recipe, memory = job.recipe, label_memory(job)
     if not recipe.pool or not memory:
-        return None
+        return Tables()
     numbers = len(job.training) * job.dataset.num_entities
     dtype = number_format(recipe.student.products, job.device)
     return Tables.within(memory, recipe.distill.policy, len(recipe.pool), numbers, dtype)

@@ -11,8 +11,6 @@ from torch import Tensor
 from dsomgnn.distill.policy import Policy, greedy, sample
 from dsomgnn.distill.reinforce import Baseline, Rollout, policy_loss, rollout
 
-CHANGING = ("reinforce", "random")  # policies that choose anew in every step
-
 
 @dataclass(frozen=True)
 class AgentOptions:
@@ -32,7 +30,6 @@ class FixedChoice:
 
     def __init__(self, kind: str, names: list[str]):
         self.kind = kind
-        self.changes = kind in CHANGING
         self.only = names.index(kind.removeprefix("single:")) if kind.startswith("single:") else None
 
     def choose(self, mask: Tensor) -> Tensor:
@@ -47,7 +44,7 @@ class FixedChoice:
 class Agent:
     """The policy with its optimiser and running baseline."""
 
-    kind, changes = "reinforce", True
+    kind = "reinforce"
 
     policy: Policy
     options: AgentOptions

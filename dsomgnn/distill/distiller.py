@@ -112,14 +112,15 @@ class Distiller:
     @cached_property
     def kept(self) -> Tensor | None:
         """Soft labels (Q, N) of all training queries, where they never change and fit."""
-        if not self.tables.fitting or not isinstance(self.choice, FixedChoice) or self.choice.changes:
+        if not self.tables.fitting or self.tables.by_teacher:
             return None
+        assert isinstance(self.choice, FixedChoice)
         return kept_labels(self.low, self.training, self.choice, self.weights, self.dtype)
 
     @cached_property
     def heard(self) -> list[FrozenTeacher]:
         """The teachers as they are asked of training queries: with their scores of all, as far as these fit."""
-        kept = self.tables.fitting if self.choice.changes else 0
+        kept = self.tables.fitting if self.tables.by_teacher else 0
         return [*(kept_teacher(t, self.training, self.dtype) for t in self.low[:kept]), *self.low[kept:]]
 
     def epoch(self, size: int, epoch: int, steps: int = 0) -> Iterator[tuple[Batch, str]]:

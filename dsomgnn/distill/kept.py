@@ -6,37 +6,44 @@ multiplies no more than one of a student without teachers.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from dsomgnn.batches import Batch, TrainingQueries, rows_within, step_memory
 from dsomgnn.counter import Counter
-from dsomgnn.distill.agent import CHANGING, FixedChoice
+from dsomgnn.distill.agent import FixedChoice
 from dsomgnn.distill.losses import LossWeights
 from dsomgnn.distill.policy import set_weights
 from dsomgnn.distill.soft_labels import soft_labels
 from dsomgnn.distill.state import speak
 from dsomgnn.distill.teachers import FrozenTeacher
-from dsomgnn.pool import EVERYONE, Pool
 from dsomgnn.processor import own_pages
-from dsomgnn.threads import by_blocks
+
+CHANGING = ("reinforce", "random")  # policies that choose anew in every step
 
 
 @dataclass(frozen=True)
 class Tables:
     """Tables (Q, N) of what teachers say of all training queries: one of soft labels, or, where a policy chooses anew
-    in every step, one of scores for each teacher. How many are `wanted`, how many fit, and the bytes of each."""
+    in every step, one of scores `by_teacher`. How many are `wanted`, how many fit, and the bytes of each."""
 
-    wanted: int
-    fitting: int
-    size: int
+    by_teacher: bool = False
+    wanted: int = 0
+    fitting: int = 0
+    size: int = 0
 
     @classmethod
     def within(cls, memory: int, policy: str, teachers: int, numbers: int, dtype: torch.dtype) -> Tables:
-        wanted, size = teachers if policy in CHANGING else 1, numbers * dtype.itemsize
-        return cls(wanted, min(wanted, memory // size), size)
+        by_teacher, size = policy in CHANGING, numbers * dtype.itemsize
+        wanted = teachers if by_teacher else 1
+        return cls(by_teacher, wanted, min(wanted, memory // size), size)
+
+    @property
+    def kept(self) -> int:
+        """Bytes of those that fit."""
+        return self.fitting * self.size
 
 
 @torch.no_grad()
@@ -56,38 +63,16 @@ def kept_labels(
     return _of_all(training, teachers[0], dtype, "soft labels of train queries", made)
 
 
-@dataclass(frozen=True)
-class KeptTeacher(FrozenTeacher):
-    """A frozen teacher that is asked of training queries alone, whose scores (Q, N) are made already."""
-
-    scores: Tensor = field(kw_only=True)
-
-    def logits(
-        self,
-        queries: Tensor,
-        index: Tensor | None = None,
-        dtype: torch.dtype | None = None,
-        heat: float | Tensor = 1.0,
-        pool: Pool = EVERYONE,
-        onto: Tensor | None = None,
-    ) -> Tensor:
-        """As of a frozen teacher; every `index` (B,) is that of a training query."""
-        assert index is not None
-        found = self.scores.new_empty(len(index), self.scores.shape[1])
-        cooled = self.scores.new_ones(len(index), 1) * heat
-        by_blocks(lambda part, at, by: torch.index_select(self.scores, 0, at, out=part).div_(by), found, index, cooled)
-        return found if onto is None else onto.add_(found)
-
-
 @torch.no_grad()
-def kept_teacher(teacher: FrozenTeacher, training: TrainingQueries, dtype: torch.dtype) -> KeptTeacher:
-    """The teacher with its scores in `dtype` of all training queries; how far it is goes to stderr."""
+def kept_teacher(teacher: FrozenTeacher, training: TrainingQueries, dtype: torch.dtype) -> FrozenTeacher:
+    """The teacher, to be asked of training queries alone, with its scores of all of them in `dtype`; how far it is
+    goes to stderr."""
 
     def made(batch: Batch) -> Tensor:
         return teacher.logits(batch.queries, batch.index, dtype)
 
     scores = _of_all(training, teacher, dtype, f"{teacher.name}: scores of train queries", made)
-    return KeptTeacher(**vars(teacher), scores=scores)
+    return replace(teacher, own_scores=scores)
 
 
 def _of_all(

@@ -17,6 +17,7 @@ from dsomgnn.models.model import Model
 from dsomgnn.models.score import ScoreFunction
 from dsomgnn.pool import EVERYONE, Pool
 from dsomgnn.sampling import seed_all
+from dsomgnn.threads import by_blocks
 from dsomgnn.unwaited import moved
 
 NO_ONE = torch.zeros(0, dtype=torch.long)
@@ -32,7 +33,8 @@ class FrozenTeacher:
 
     `entities` (N, d) candidates; `heads` (N, d) encoded heads by entity; `own_heads` (Q, d) encoded heads by training
     query, made without that query's own edges, where messages are passed (else None), or what makes them when they are
-    asked for; `relations` (2R, d); `speaks` (N,) bool: whether the teacher has something to say of this head.
+    asked for; `relations` (2R, d); `speaks` (N,) bool: whether the teacher has something to say of this head;
+    `own_scores` (Q, N) by training query, where they were made beforehand: then it is asked of no others.
     """
 
     name: str
@@ -43,6 +45,7 @@ class FrozenTeacher:
     speaks: Tensor
     own_heads: Tensor | OwnHeads | None = None
     temperature: float = 1.0
+    own_scores: Tensor | None = None
 
     def logits(
         self,
@@ -55,6 +58,9 @@ class FrozenTeacher:
     ) -> Tensor:
         """Scores (B, P) of queries (B, 2) over `heat`, a number or (B, 1), made in `dtype`; `index` (B,): which
         training queries they are, -1 of others. Added to what is in `onto` (B, P), where it is given."""
+        if index is not None and self.own_scores is not None:
+            found = _cooled(self.own_scores, index, heat)
+            return found if onto is None else onto.add_(found)
         dtype = dtype or self.entities.dtype
         query, candidates = (self.vectors(queries, index) / heat).to(dtype), pool.rows(self.entities).to(dtype)
         return query @ candidates.T if onto is None else onto.addmm_(query, candidates.T)
@@ -83,6 +89,13 @@ class FrozenTeacher:
     ) -> Tensor:
         """Log soft labels (B, P): log softmax(logits / (temperature tau))."""
         return self.softened(queries, index, tau, pool).log_softmax(1)
+
+
+def _cooled(scores: Tensor, index: Tensor, heat: float | Tensor) -> Tensor:
+    """Rows (B, N) of scores at `index` (B,) over `heat`."""
+    found, each = scores.new_empty(len(index), scores.shape[1]), scores.new_ones(len(index), 1) * heat
+    by_blocks(lambda part, at, by: torch.index_select(scores, 0, at, out=part).div_(by), found, index, each)
+    return found
 
 
 @torch.no_grad()
