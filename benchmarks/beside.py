@@ -35,7 +35,8 @@ from dsomgnn.check import label_tables
 from dsomgnn.choices import Tally
 from dsomgnn.data.mkg import MKG
 from dsomgnn.data.triples import load_dataset
-from dsomgnn.distill.distiller import TAUGHT
+from dsomgnn.distill.distiller import TAUGHT, Distiller
+from dsomgnn.distill.lesson import Lesson
 from dsomgnn.distill.teachers import freeze
 from dsomgnn.epochs import MEASURE_EVERY, optimisers_of
 from dsomgnn.errors import DsomError
@@ -55,7 +56,8 @@ Made by `python benchmarks/beside.py` on {date}: {processor}, {cores} cores, Pyt
 features and graphs, in seconds. In every step: sampling, as a share of whole steps; the teacher that passes messages
 is the recipe's last one as CompGCN with one layer of 10 sampled neighbours, not trained. Soft labels: of teachers that
 are not trained, made in every step or once (`distill.kept`); the share is the median of pairs of steps, turn by
-turn. "random": sets that change, as an agent's do.
+turn. "random": sets that change, as an agent's do. An agent learns from a lesson once in `agent.every` steps, while
+it learns.
 """
 
 LABELS = """\
@@ -85,7 +87,8 @@ def table(recipe: Path, steps: int) -> str:
     sampling = "\n".join(f"| {what} | {1000 * step:.1f} | {share:.1%} |" for what, step, share in shares(job, steps))
     name = f"## {job.dataset.name}: {job.dataset.num_entities:,} entities, {len(job.dataset.train):,} train triples"
     heads = ("| once | seconds |\n|---|---|", "| in every step | step, ms | sampling |\n|---|---|---|")
-    return f"{name}\n\n{heads[0]}\n{once}\n\n{heads[1]}\n{sampling}\n\n{LABELS}\n{labels(job, steps)}"
+    told = f"{LABELS}\n{labels(job, steps)}\n\n{lessons(job, steps)}"
+    return f"{name}\n\n{heads[0]}\n{once}\n\n{heads[1]}\n{sampling}\n\n{told}"
 
 
 def preparation(job: Job) -> Iterator[tuple[str, float]]:
@@ -142,11 +145,32 @@ def _labels(job: Job, steps: int) -> str:
     return f"| {policy} | {cells} |"
 
 
+def lessons(job: Job, steps: int) -> str:
+    """What a lesson of an agent's takes beside one of its steps, both with what can be kept."""
+    learning = _with(job, policy="reinforce", kept=0.4)
+    distiller = _distiller(learning)
+    lesson, step = Lesson(distiller, distiller.choice, learning.rewarded), _steps(learning, distiller)
+    batches, rows = job.training.batches(job.recipe.student.batch), job.recipe.agent.rows
+    step(next(batches))
+    lesson.give()
+    pairs = [(_seconds(lesson.give), _seconds(lambda b=batch: step(b))) for batch in islice(batches, steps)]
+    taken, share = median(a for a, _ in pairs), median(a / b for a, b in pairs)
+    return f"A lesson of an agent's, on {rows} triples: {1000 * taken:.0f} ms, {share:.2f} of one of its steps."
+
+
 def _taught(job: Job) -> Callable[[Any], object]:
+    return _steps(job, _distiller(job))
+
+
+def _distiller(job: Job) -> Distiller:
+    """Of a new student and teachers that are not trained."""
     teachers = [freeze(name, make_teacher(job, name), None) for name in job.recipe.pool]
-    student = make_student(job)
-    distiller, tally = make_distiller(job, student, teachers), Tally([t.name for t in teachers])
-    optimisers, number = optimisers_of(student, job.recipe.student), count()
+    return make_distiller(job, make_student(job), teachers)
+
+
+def _steps(job: Job, distiller: Distiller) -> Callable[[Any], object]:
+    tally, number = Tally([t.name for t in distiller.teachers]), count()
+    optimisers = optimisers_of(distiller.student, job.recipe.student)
     return lambda batch: taught_step(
         distiller, batch, TAUGHT, optimisers, tally, measure=next(number) % MEASURE_EVERY == 0
     )

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from dsomgnn.data.mkg import MKG
+from dsomgnn.ragged import ragged
 from dsomgnn.unwaited import counts, moved
 
 MEMORY, ON_GPU = 5 * 2**25, 2**31  # bytes that a step's scores of all entities may take, on a CPU and on a GPU
@@ -139,9 +140,7 @@ class TrainingQueries:
     def at(self, index: Tensor) -> Batch:
         """The batch of the queries at `index` (B,)."""
         start = self.indptr[index]
-        count = self.indptr[index + 1] - start
-        row = torch.repeat_interleave(torch.arange(len(index)), count)
-        at = torch.arange(len(row)) + (start - count.cumsum(0) + count)[row]
+        row, at = ragged(start, self.indptr[index + 1] - start)
         return Batch(self.queries[index], row, self.target[at], index, at)
 
     def around(self, position: Tensor) -> tuple[Batch, Tensor]:
@@ -162,6 +161,5 @@ class TrainingQueries:
 def _at_most(count: Tensor, most: int) -> Tensor:
     """Counts (n,) in pieces of at most `most`, one after the other."""
     pieces = -(-count // most)
-    owner = torch.repeat_interleave(torch.arange(len(count)), pieces)
-    before = torch.arange(len(owner)) - (pieces.cumsum(0) - pieces)[owner]
+    owner, before = ragged(torch.zeros_like(pieces), pieces)
     return (count[owner] - before * most).clamp(max=most)

@@ -18,6 +18,7 @@ from dsomgnn.batches import between
 from dsomgnn.data.answers import Answers
 from dsomgnn.data.mkg import MKG
 from dsomgnn.pool import Pool
+from dsomgnn.ragged import ragged
 from dsomgnn.unwaited import moved
 
 KINDS = ("sampled", "khop", "answers", "random", "target", "none")
@@ -45,6 +46,12 @@ class Neighbourhood:
     def part(self, pairs: slice, first: int) -> Neighbourhood:
         """Some of the pairs, their rows counted from `first`."""
         return Neighbourhood(self.row[pairs] - first, self.node[pairs])
+
+    def of_rows(self, rows: Tensor) -> Neighbourhood:
+        """Those of the rows at `rows` (n,), which any may be named twice in, as rows 0 to n - 1."""
+        first = torch.searchsorted(self.row, rows)
+        row, at = ragged(first, torch.searchsorted(self.row, rows, right=True) - first)
+        return Neighbourhood(row, self.node[at])
 
     def placed(self, pool: Pool) -> Neighbourhood:
         """With places in a pool that holds all nodes."""
@@ -100,10 +107,8 @@ class Neighbours:
     def _out_edges(self, reached: Neighbourhood) -> tuple[Tensor, Tensor]:
         """Row and edge id of all edges that leave the reached nodes."""
         indptr, _, edge = self.mkg.homogeneous.adj_tensors("csr")
-        degree = indptr.diff()[reached.node]
-        within = torch.arange(int(degree.sum())) - torch.repeat_interleave(degree.cumsum(0) - degree, degree)
-        at = torch.repeat_interleave(indptr[reached.node], degree) + within
-        return torch.repeat_interleave(reached.row, degree), (edge[at] if len(edge) else at)
+        pair, at = ragged(indptr[reached.node], indptr.diff()[reached.node])
+        return reached.row[pair], (edge[at] if len(edge) else at)
 
     def _answers(self, queries: Tensor, row: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
         assert self.answers is not None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import time
 from collections import Counter
@@ -21,7 +22,8 @@ def test_the_page_tells_of_every_feature_and_of_both_samplers(tmp_path, monkeypa
     monkeypatch.setattr(sys, "argv", ["beside", str(RECIPE), "--steps", "1", "--out", str(tmp_path)])
     monkeypatch.setenv("DSOMGNN_CACHE", str(tmp_path / "cache"))
     assert beside.main() == 0
-    rows = [line.split("|")[1:-1] for line in (tmp_path / "BESIDE.md").read_text().splitlines() if line[:2] == "| "]
+    page = (tmp_path / "BESIDE.md").read_text()
+    rows = [line.split("|")[1:-1] for line in page.splitlines() if line[:2] == "| "]
     figures = {row[0].strip(): [cell.strip() for cell in row[1:]] for row in rows}
     for name in ("text (tfidf-svd)", "picture (array)", "number (numeric, from the cache)", "triples read"):
         assert float(figures[name][0]) >= 0
@@ -32,6 +34,7 @@ def test_the_page_tells_of_every_feature_and_of_both_samplers(tmp_path, monkeypa
     for policy, megabytes in (("all", 12), ("random", 48)):  # of four teachers
         assert [float(figure) > 0 for figure in figures[policy]] == [True] * 5
         assert int(figures[policy][0]) == megabytes
+    assert re.search(r"A lesson of an agent's, on 128 triples: [1-9]\d* ms, \d+\.\d\d of one", page)
     assert os.environ["DSOMGNN_CACHE"] == str(tmp_path / "cache")
 
 

@@ -15,7 +15,7 @@ import dsomgnn
 from dsomgnn import errors
 
 FLOORS = [
-    "errors _dgl processor",
+    "errors _dgl processor ragged",
     "alone counter output page places toml_lines allowed asked bounded settings recipe registry data",
     "modality dataset unread unwaited layer threads device pool sampling neighbourhood batches",
     "models",

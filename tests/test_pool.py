@@ -199,10 +199,10 @@ def test_a_lesson_over_a_pool_of_all_entities_is_that_over_all(taught):
         assert lesson.held_out_effect(distiller.view(batch)).isfinite().all()
         position = torch.cat([batch.position[batch.row == i][:1] for i in range(20)])
         target = view.pool.place(distiller.training.target[position])
-        evidence = lesson._evidence(view, row, target)
         state = distiller.state(view, row, position, target)
         state[:, -6:-4] = 0  # mass on neighbours: of these walks, or of those that the cache was made with
-        found.append((effect, evidence.own_effect(), evidence.student(2.0), state))
+        rivals, logits = lesson._each(view, row, target)
+        found.append((effect, lesson.own_effect(view, row, target), rivals.log_prob(logits / 2), state))
     torch.testing.assert_close(*found)
 
 

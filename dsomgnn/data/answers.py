@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from dsomgnn.ragged import ragged
+
 
 @dataclass(frozen=True)
 class Answers:
@@ -52,7 +54,5 @@ class Answers:
         """Row and answer of every known answer of the queries at `position` (B,); -1 has none."""
         start = self.indptr[position.clamp(min=0)]
         end = self.indptr[(position + 1).clamp(min=0)]
-        count = end - start
-        row = torch.repeat_interleave(torch.arange(len(position)), count)
-        at = torch.arange(len(row)) + (start - count.cumsum(0) + count)[row]
+        row, at = ragged(start, end - start)
         return row, self.tails[at]

@@ -112,13 +112,30 @@ def _scores_to_gradient(
     by_u, by_p, inside = _slopes(found, near.row, weights, weights.gamma * tau * number / total)
     if hard is None:
         by_u, inside = by_u + found.u_out * count, inside + found.u_each * count[near.row]
-    each_row = (x[:, None].to(scores.dtype) for x in (by_u, by_p))
-    by_blocks(lambda u, p, a, b: u.mul_(a).addcmul_(p, b, value=-1), scores, soft, *each_row)
-    scores[near.row, near.node] = inside.to(scores.dtype)
+    _write(scores, soft, near, by_u, by_p, inside)
     if hard is not None:
         scores.add_(hard.mul_(count[:, None]))
     scores.index_put_((row, target), scores.new_full((), -1 / total), accumulate=True)
     return fit, taught
+
+
+@torch.no_grad()
+def distillation_slope(
+    scores: Tensor, soft: Tensor, near: Neighbourhood, weights: LossWeights, pool: Pool = EVERYONE
+) -> Tensor:
+    """Derivative of `losses.distillation` by scores (B, P), which it takes the place of; soft labels (B, P) are
+    overwritten too."""
+    near = near if weights.split else near.part(slice(0), 0)
+    found = masses(scores, soft, near, weights.tau, False, pool)
+    _write(scores, soft, near, *_slopes(found, near.row, weights, torch.full_like(found.lse, weights.tau)))
+    return scores
+
+
+def _write(u: Tensor, p: Tensor, near: Neighbourhood, by_u: Tensor, by_p: Tensor, inside: Tensor) -> None:
+    """In place of u (B, P): by_u u - by_p p, and at the neighbours what is `inside` (M,)."""
+    each_row = (x[:, None].to(u.dtype) for x in (by_u, by_p))
+    by_blocks(lambda u, p, a, b: u.mul_(a).addcmul_(p, b, value=-1), u, p, *each_row)
+    u[near.row, near.node] = inside.to(u.dtype)
 
 
 def _divergence(m: Masses, row: Tensor, weights: LossWeights) -> Tensor:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
 from dsomgnn.batches import Batch, TrainingQueries
 from dsomgnn.distill.agent import Agent
 from dsomgnn.distill.distiller import Distiller
-from dsomgnn.distill.losses import inside_mask
 from dsomgnn.distill.reinforce import Rollout
-from dsomgnn.distill.rewards import Evidence, improvement, log_probability_gain
+from dsomgnn.distill.rewards import improvement, log_probability_gain
+from dsomgnn.distill.rivals import Rivals
+from dsomgnn.distill.soft_labels import soft_labels
 from dsomgnn.distill.view import View
 from dsomgnn.unwaited import moved
+
+Delta = Callable[[Tensor], Tensor]
 
 
 class Lesson:
@@ -31,23 +37,11 @@ class Lesson:
 
     def give(self) -> Rollout:
         """One REINFORCE step of the agent on `rows` random triples."""
-        distiller, weights = self.distiller, self.distiller.weights
-        by_gain, credit = self.agent.options.reward == "log-probability", self.agent.options.credit
+        by_gain = self.agent.options.reward == "log-probability"
         view, row, position, target = self._view(self.held if by_gain and self.held is not None else self.trained)
-        log_probs = distiller.log_probs(view.batch, view.pool)[:, row]
-        evidence, mask = self._evidence(view, row, target), distiller.mask(view)[row]
-        if by_gain:
-
-            def delta(action: Tensor) -> Tensor:
-                return log_probability_gain(evidence, log_probs, action, mask, weights.tau)
-        else:
-            effect = evidence.own_effect() if self.held is None else self.held_out_effect(view)[row]
-            inside = inside_mask(view.near, view.logits)[row]
-
-            def delta(action: Tensor) -> Tensor:
-                return improvement(evidence.logits, log_probs, action, inside, effect, weights, view.pool, credit)
-
-        return self.agent.learn(distiller.state(view, row, position, target), mask, delta)
+        state = self.distiller.state(view, row, position, target)
+        delta = self._gain(view, row, target) if by_gain else self._improvement(view, row, target)
+        return self.agent.learn(state, self.distiller.mask(view)[row], delta)
 
     @torch.no_grad()
     def _view(self, triples: Tensor) -> tuple[View, Tensor, Tensor, Tensor]:
@@ -69,6 +63,30 @@ class Lesson:
             batch = batch.keep(torch.isin(batch.position, position))
         return batch, row
 
+    def _improvement(self, view: View, row: Tensor, target: Tensor) -> Delta:
+        """What sets of teachers do for the cross entropy of held-out triples, or else of the triples themselves."""
+        distiller, weights, near = self.distiller, self.distiller.weights, view.near.of_rows(row)
+        effect = self.own_effect(view, row, target) if self.held is None else self.held_out_effect(view)[row]
+        asked = replace(view.batch, queries=view.batch.queries[row], index=view.batch.index[row])
+
+        def soft(shares: Tensor) -> Tensor:
+            return soft_labels(distiller.heard, asked, shares, weights, distiller.dtype, view.pool)
+
+        given = view.logits[row], soft, near, effect, weights, view.pool, self.agent.options.credit
+        return lambda action: improvement(action, *given)
+
+    def _gain(self, view: View, row: Tensor, target: Tensor) -> Delta:
+        """How much more sets of teachers give the targets than the student and all teachers do."""
+        distiller, (rivals, logits) = self.distiller, self._each(view, row, target)
+        student = rivals.log_prob(view.pool.weigh(logits / distiller.weights.tau))
+        log_probs, mask = distiller.log_probs(view.batch, view.pool)[:, row], distiller.mask(view)[row]
+        return lambda action: log_probability_gain(action, rivals, student, log_probs, mask)
+
+    def own_effect(self, view: View, row: Tensor, target: Tensor) -> Tensor:
+        """Derivative of each triple's own cross entropy along its scores, (n, N)."""
+        rivals, logits = self._each(view, row, target)
+        return rivals.slope(view.pool.weigh(logits))
+
     @torch.no_grad()
     def held_out_effect(self, view: View) -> Tensor:
         """Derivative of the held-out cross entropy along the scores of the view's rows, (B, N).
@@ -85,11 +103,9 @@ class Lesson:
         with torch.enable_grad():
             also = [target, *([] if view.pool.ids is None else [view.pool.ids.cpu()])]
             held = self.distiller.view(batch, torch.cat(also))
-        row, target = (moved(x, held.query.device) for x in (row, target))
-        effect = self._evidence(held, row, held.pool.place(target)).own_effect() / len(row)
-        by_row = torch.zeros_like(held.logits, dtype=effect.dtype).index_add_(0, row, effect)
-        products = by_row @ held.table.detach(), by_row.T @ held.query.detach()
-        to_table, to_relation = torch.autograd.grad((held.query, held.table), (table, relation), products)
+        to_table, to_relation = torch.autograd.grad(
+            (held.query, held.table), (table, relation), self._slopes(held, row, target)
+        )
         if to_table.is_sparse:  # its rows are those of the pool, in order
             to_table = to_table.coalesce().values()
         head, wanted = view.batch.queries.unbind(1)
@@ -97,15 +113,27 @@ class Lesson:
         pushed = pushed + student.score.query(view.seen.head, to_relation[wanted])
         if view.pool.ids is not None:
             to_table = to_table[held.pool.place(view.pool.ids)]
-        return pushed @ view.table.T + view.query @ to_table.T
+        return (pushed @ view.table.T).addmm_(view.query, to_table.T)
 
-    def _evidence(self, view: View, row: Tensor, target: Tensor) -> Evidence:
-        """`target` (n,): places in the pool."""
-        device, pool, answers = view.logits.device, view.pool, self.distiller.known
-        known_row, known = (x.to(device) for x in answers.gather(answers.find(view.batch.queries.cpu())))
+    def _slopes(self, held: View, row: Tensor, target: Tensor) -> tuple[Tensor, Tensor]:
+        """Derivative of the cross entropy of held-out triples, their mean, by query vectors and candidates."""
+        row, target = (moved(x, held.query.device) for x in (row, target))
+        rivals = self._rivals(held, held.batch.queries, row, held.pool.place(target))
+        query, candidates = held.factors
+        scores = rivals.slope(held.pool.weigh(held.logits.to(held.table.dtype))).to(query.dtype)
+        products = scores @ candidates, scores.T @ query
+        to_query, to_table = (product.to(held.table.dtype) / len(row) for product in products)
+        return to_query, to_table
+
+    def _each(self, view: View, row: Tensor, target: Tensor) -> tuple[Rivals, Tensor]:
+        """Triples with a row of scores (n, N) of their own, and these."""
+        own = torch.arange(len(row), device=row.device)
+        rivals = self._rivals(view, view.batch.queries[row], own, target)
+        return rivals, view.logits[row].to(view.table.dtype)
+
+    def _rivals(self, view: View, queries: Tensor, row: Tensor, target: Tensor) -> Rivals:
+        """Of triples (n,) that ask a `row` of `queries` (B, 2) for a `target`, a place in the view's pool."""
+        answers, pool = self.distiller.known, view.pool
+        known_row, known = (x.to(row.device) for x in answers.gather(answers.find(queries.cpu())))
         there = pool.holds(known)
-        rivals = torch.ones_like(view.logits, dtype=torch.bool)
-        rivals[known_row[there], pool.place(known[there])] = False
-        rivals = rivals[row]
-        rivals[torch.arange(len(target), device=device), target] = True
-        return Evidence(view.logits[row].to(view.table.dtype), target, rivals, pool)
+        return Rivals(row, target, known_row[there], pool.place(known[there]))

@@ -16,6 +16,7 @@ from dsomgnn.models.fusion import STRUCTURE
 from dsomgnn.models.model import Model
 from dsomgnn.models.score import ScoreFunction
 from dsomgnn.pool import EVERYONE, Pool
+from dsomgnn.ragged import ragged
 from dsomgnn.sampling import seed_all
 from dsomgnn.threads import by_blocks
 from dsomgnn.unwaited import moved
@@ -164,7 +165,7 @@ def _apart(head: Tensor) -> Iterator[Tensor]:
     head that has one, and so on."""
     order = torch.argsort(head, stable=True)
     _, count = head[order].unique_consecutive(return_counts=True)
-    rank = torch.arange(len(head)) - torch.repeat_interleave(count.cumsum(0) - count, count)
+    _, rank = ragged(torch.zeros_like(count), count)
     by_rank = torch.argsort(rank, stable=True)
     return (some for turn in order[by_rank].split(torch.bincount(rank).tolist()) for some in turn.split(TOGETHER))
 

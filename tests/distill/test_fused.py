@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dsomgnn.batches import Batch
-from dsomgnn.distill.fused import Lecture, taught_cross_entropy
+from dsomgnn.distill.fused import Lecture, distillation_slope, taught_cross_entropy
 from dsomgnn.distill.losses import LossWeights, distillation, inside_mask
 from dsomgnn.models.cross_entropy import cross_entropy
 from dsomgnn.neighbourhood import Neighbourhood
@@ -79,6 +79,17 @@ def assert_same(parts, weights, **tolerance):
 def test_fast_form_equals_plain_form(seed, rows, entities, spread, share, tau, alpha, beta, switches):
     weights = LossWeights(0.7, tau, alpha, beta, *switches)
     assert_same(case(seed, rows, entities, spread=spread, share=share), weights, atol=1e-9, rtol=1e-7)
+
+
+@pytest.mark.parametrize("split", [True, False])
+@pytest.mark.parametrize("tau", [1.0, 2.5])
+def test_the_slope_of_distillation_alone_is_the_gradient_of_the_plain_form(tau, split):
+    query, table, soft, _, near, _ = case(3)
+    weights = LossWeights(5.0, tau, 0.5, 2.0, split=split)
+    logits = (query @ table.T).requires_grad_()
+    taught = distillation(logits, soft.log(), inside_mask(near, logits), weights).sum()
+    found = distillation_slope(query @ table.T, soft.clone(), near, weights)
+    torch.testing.assert_close(found, torch.autograd.grad(taught, logits)[0])
 
 
 @pytest.mark.parametrize("size", [1, 2, 5])

@@ -10,6 +10,7 @@ import torch
 from dsomgnn import batches, processor
 from dsomgnn.build import build, label_memory, make_distiller, make_student, make_teacher
 from dsomgnn.distill.distiller import Distiller
+from dsomgnn.distill.lesson import Lesson
 from dsomgnn.distill.teachers import FrozenTeacher, freeze
 from dsomgnn.recipe import load_recipe, parse_recipe
 from dsomgnn.sampling import seed_all
@@ -89,6 +90,21 @@ def test_teachers_are_asked_once(policy: str, monkeypatch):
     asked.clear()
     stepped(distiller)
     assert not asked
+
+
+@pytest.mark.parametrize("combine", ["mean", "product"])
+def test_a_lesson_of_the_agents_reads_them_too(combine: str, monkeypatch):
+    once, anew = (distiller_of(kept, policy="reinforce", combine=combine) for kept in (0.4, NOTHING))
+    assert all(teacher.own_scores is not None for teacher in once.heard)
+    asked, vectors = [], FrozenTeacher.vectors
+    monkeypatch.setattr(FrozenTeacher, "vectors", lambda *words: asked.append(0) or vectors(*words))
+    rewards = []
+    for distiller in (once, anew):
+        seed_all(3)
+        rewards.append(Lesson(distiller, distiller.choice).give().reward)
+        assert bool(asked) == (distiller is anew)
+    torch.testing.assert_close(*rewards, rtol=1e-3, atol=1e-5)
+    assert 0 < rewards[0].mean() < 1
 
 
 @pytest.mark.parametrize("change", ["student.candidates=3", "student.epochs=1", "distill.alone=4", "distill.kept=0"])
