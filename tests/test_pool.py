@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from two_teachers import log_probs
 
 from dsomgnn.batches import TrainingQueries
 from dsomgnn.build import build, make_distiller, make_student, make_teacher
@@ -175,7 +176,7 @@ def test_the_taught_loss_over_a_pool_is_the_plain_one_with_weights(taught):
     query = student.score.query(table[batch.queries[:, 0]], relation[batch.queries[:, 1]])
     scores, extra = query @ table[view.pool.ids].T, view.pool.log_weight
     weight, number = merged_weights(torch.ones(len(batch.row), 2, dtype=torch.float64), batch.row, 30)
-    soft = mix(distiller.log_probs(batch, view.pool), weight)
+    soft = mix(log_probs(distiller, batch, view.pool), weight)
     each = (teacher.logits(batch.queries)[:, view.pool.ids] / 2 + extra for teacher in distiller.teachers)
     torch.testing.assert_close(soft, sum(x.softmax(1) / 2 for x in each).log())
     taught_rows = distillation(scores, soft, inside_mask(view.near, scores), distiller.weights, view.pool)
@@ -202,7 +203,7 @@ def test_a_lesson_over_a_pool_of_all_entities_is_that_over_all(taught):
         state = distiller.state(view, row, position, target)
         state[:, -6:-4] = 0  # mass on neighbours: of these walks, or of those that the cache was made with
         rivals, logits = lesson._each(view, row, target)
-        found.append((effect, lesson.own_effect(view, row, target), rivals.log_prob(logits / 2), state))
+        found.append((effect, lesson.own_effect(view, row, target), rivals.log_share((logits / 2).softmax(1)), state))
     torch.testing.assert_close(*found)
 
 

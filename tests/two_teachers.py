@@ -7,13 +7,14 @@ import functools
 
 import torch
 
-from dsomgnn.batches import TrainingQueries
+from dsomgnn.batches import Batch, TrainingQueries
 from dsomgnn.build import Job, build, make_distiller, make_student, make_teacher
 from dsomgnn.distill.distiller import Distiller
 from dsomgnn.distill.lesson import Lesson
 from dsomgnn.distill.teachers import FrozenTeacher, freeze
 from dsomgnn.epochs import fit_epoch, optimisers_of
 from dsomgnn.models.model import Model
+from dsomgnn.pool import EVERYONE, Pool
 from dsomgnn.recipe import parse_recipe
 from dsomgnn.settings import Recipe
 
@@ -45,6 +46,12 @@ def trained() -> tuple[Job, list[FrozenTeacher]]:
         good,
         dataclasses.replace(good, name="shuffled", entities=good.entities[order], heads=good.heads[order]),
     ]
+
+
+def log_probs(distiller: Distiller, batch: Batch, pool: Pool = EVERYONE) -> torch.Tensor:
+    """Log soft labels of every teacher, (K, B, P), at the distiller's tau."""
+    tau = distiller.weights.tau
+    return torch.stack([t.log_probs(batch.queries, batch.index, tau, pool) for t in distiller.teachers])
 
 
 def start(**agent: object) -> tuple[Job, Model, Distiller, Lesson]:

@@ -23,7 +23,7 @@ from dsomgnn.distill.transfer import TransferQueries
 from dsomgnn.distill.view import View, look
 from dsomgnn.models.model import Model
 from dsomgnn.neighbourhood import Neighbours
-from dsomgnn.pool import EVERYONE, Pool
+from dsomgnn.pool import Pool
 from dsomgnn.threads import by_blocks
 
 
@@ -218,8 +218,3 @@ class Distiller:
     def open(self, batch: Batch) -> Batch:
         """The batch without held-back triples."""
         return batch if self.held is None else batch.keep(~self.held[batch.position])
-
-    @torch.no_grad()
-    def log_probs(self, batch: Batch, pool: Pool = EVERYONE) -> Tensor:
-        """Log soft labels of every teacher, (K, B, P), at tau."""
-        return torch.stack([t.log_probs(batch.queries, batch.index, self.weights.tau, pool) for t in self.teachers])

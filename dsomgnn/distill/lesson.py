@@ -11,8 +11,9 @@ from torch import Tensor
 from dsomgnn.batches import Batch, TrainingQueries
 from dsomgnn.distill.agent import Agent
 from dsomgnn.distill.distiller import Distiller
+from dsomgnn.distill.policy import set_weights
 from dsomgnn.distill.reinforce import Rollout
-from dsomgnn.distill.rewards import improvement, log_probability_gain
+from dsomgnn.distill.rewards import SoftLabels, improvement, log_probability_gain
 from dsomgnn.distill.rivals import Rivals
 from dsomgnn.distill.soft_labels import soft_labels
 from dsomgnn.distill.view import View
@@ -65,22 +66,26 @@ class Lesson:
 
     def _improvement(self, view: View, row: Tensor, target: Tensor) -> Delta:
         """What sets of teachers do for the cross entropy of held-out triples, or else of the triples themselves."""
-        distiller, weights, near = self.distiller, self.distiller.weights, view.near.of_rows(row)
         effect = self.own_effect(view, row, target) if self.held is None else self.held_out_effect(view)[row]
-        asked = replace(view.batch, queries=view.batch.queries[row], index=view.batch.index[row])
-
-        def soft(shares: Tensor) -> Tensor:
-            return soft_labels(distiller.heard, asked, shares, weights, distiller.dtype, view.pool)
-
-        given = view.logits[row], soft, near, effect, weights, view.pool, self.agent.options.credit
-        return lambda action: improvement(action, *given)
+        taught, weights = (view.logits[row], self._soft(view, row), view.near.of_rows(row)), self.distiller.weights
+        return lambda action: improvement(action, *taught, effect, weights, view.pool, self.agent.options.credit)
 
     def _gain(self, view: View, row: Tensor, target: Tensor) -> Delta:
-        """How much more sets of teachers give the targets than the student and all teachers do."""
-        distiller, (rivals, logits) = self.distiller, self._each(view, row, target)
-        student = rivals.log_prob(view.pool.weigh(logits / distiller.weights.tau))
-        log_probs, mask = distiller.log_probs(view.batch, view.pool)[:, row], distiller.mask(view)[row]
-        return lambda action: log_probability_gain(action, rivals, student, log_probs, mask)
+        """How much more sets of teachers give the targets than all teachers do."""
+        (rivals, logits), soft, distiller = self._each(view, row, target), self._soft(view, row), self.distiller
+        student = rivals.log_share(view.pool.weigh(logits / distiller.weights.tau).softmax(1))
+        everyone = rivals.log_share(soft(set_weights(distiller.mask(view)[row])))
+        return lambda action: log_probability_gain(action, rivals, soft, everyone, student)
+
+    def _soft(self, view: View, row: Tensor) -> SoftLabels:
+        """Makes soft labels of triples, by their rows, for teachers' shares."""
+        distiller, batch = self.distiller, view.batch
+        asked = replace(batch, queries=batch.queries[row], index=batch.index[row])
+
+        def soft(shares: Tensor) -> Tensor:
+            return soft_labels(distiller.heard, asked, shares, distiller.weights, distiller.dtype, view.pool)
+
+        return soft
 
     def own_effect(self, view: View, row: Tensor, target: Tensor) -> Tensor:
         """Derivative of each triple's own cross entropy along its scores, (n, N)."""

@@ -5,7 +5,7 @@
     derivative of C along the row's scores. C is the row's own cross entropy among its `Rivals`, or that of held-out
     triples, on which neither teachers nor student were trained: then the effect comes through the parameters that
     rows share, and memorised facts earn nothing (`Lesson.held_out_effect`).
-(b) log_probability_gain: how much more the set gives the target than the student and all teachers do.
+(b) log_probability_gain: how much more the set gives the target than all teachers do.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from dsomgnn.distill.fused import distillation_slope
-from dsomgnn.distill.losses import LossWeights, geometric
+from dsomgnn.distill.losses import LossWeights
 from dsomgnn.distill.policy import set_weights
 from dsomgnn.distill.rivals import Rivals
 from dsomgnn.neighbourhood import Neighbourhood
@@ -54,18 +54,12 @@ def improvement(
     return torch.stack([of(action * member) for member in alone], 1).sum(1)
 
 
-def log_probability_gain(action: Tensor, rivals: Rivals, student: Tensor, log_probs: Tensor, mask: Tensor) -> Tensor:
-    """Measure (b) of the set `action` (B, K), (B,): log p_a(t) - max(log u(t), log p_all(t)) among the rivals; an empty
-    set gives 0.
+def log_probability_gain(action: Tensor, rivals: Rivals, soft: SoftLabels, everyone: Tensor, student: Tensor) -> Tensor:
+    """Measure (b) of the set `action` (B, K), (B,): log p_a(t) - log p_all(t) among the rivals, with the student's
+    log u(t) in place of the first where the set is empty.
 
-    `student` (B,) is log u(t) among them; `log_probs` (K, B, N): of the teachers' soft labels. p_a is the normalised
-    geometric mean of the set (an arithmetic mean is never above its best member), p_all that of all teachers that
-    speak, by `mask` (B, K).
+    `soft(shares)`: as in `improvement`; `everyone` (B,): log p_all(t); `student` (B,): log u(t) at tau. p_a are the
+    soft labels that would teach: a mean of good teachers is worth more than each of them, as errors of one are not
+    those of another, which no measure of a step can tell to first order.
     """
-    chosen, of_all = (rivals.log_prob(geometric(log_probs, set_weights(_safe(who)))) for who in (action, mask))
-    return torch.where(action.sum(1) > 0, chosen - torch.maximum(student, of_all), 0)
-
-
-def _safe(action: Tensor) -> Tensor:
-    """The set, or everyone where it is empty (its result is not used)."""
-    return torch.where(action.sum(1, keepdim=True) > 0, action, torch.ones_like(action))
+    return torch.where(action.sum(1) > 0, rivals.log_share(soft(set_weights(action))), student) - everyone

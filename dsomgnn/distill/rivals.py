@@ -23,26 +23,28 @@ class Rivals:
     known_row: Tensor
     known: Tensor
 
-    def log_prob(self, scores: Tensor) -> Tensor:
-        """Log probability (n,) of each target among its rivals; scores are overwritten."""
-        right = self._taken_out(scores)
-        return right - torch.logaddexp(scores.logsumexp(1)[self.row], right)
+    def log_share(self, p: Tensor) -> Tensor:
+        """Log of each target's share (n,) of what it and its rivals have of probabilities (B, N), which are
+        overwritten."""
+        right = self._taken_out(p, 0.0).to(torch.promote_types(p.dtype, torch.float32))
+        right = right.clamp(min=torch.finfo(right.dtype).tiny)
+        return (right / (right + p.sum(1, dtype=right.dtype)[self.row])).log()
 
     def slope(self, scores: Tensor) -> Tensor:
-        """Derivative by scores (B, N), which are overwritten, of the sum over triples of -log_prob.
+        """Derivative by scores (B, N), which are overwritten, of the sum over triples of -log_share of their softmax.
 
         With P the softmax over a row's entities that are no known answers, and q what a target leaves to its rivals,
         that of one triple is q (P - target).
         """
-        right = self._taken_out(scores)
+        right = self._taken_out(scores, EMPTY)
         p, lse = softmax(scores, EVERYONE)
         left = (lse[self.row] - torch.logaddexp(lse[self.row], right)).exp().to(p.dtype)
         p.mul_(p.new_zeros(len(p)).index_add_(0, self.row, left)[:, None])
         return p.index_put_((self.row, self.target), -left, accumulate=True)
 
-    def _taken_out(self, scores: Tensor) -> Tensor:
-        """Scores of the targets; in place of all known answers' there is nothing."""
-        right = scores[self.row, self.target]
-        scores[self.known_row, self.known] = EMPTY
-        scores[self.row, self.target] = EMPTY
+    def _taken_out(self, values: Tensor, nothing: float) -> Tensor:
+        """The targets' values; in place of all known answers' stands what is nothing."""
+        right = values[self.row, self.target]
+        values[self.known_row, self.known] = nothing
+        values[self.row, self.target] = nothing
         return right

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from dsomgnn.distill.losses import LossWeights, distillation, geometric, inside_mask, mix
+from dsomgnn.distill.losses import LossWeights, distillation, inside_mask, mix
 from dsomgnn.distill.policy import set_weights
 from dsomgnn.distill.rewards import improvement, log_probability_gain
 from dsomgnn.distill.rivals import Rivals
@@ -13,7 +13,6 @@ from dsomgnn.neighbourhood import Neighbourhood
 
 WEIGHTS = LossWeights(tau=1.5, alpha=0.7, beta=2.0)
 ACTION = torch.tensor([[1, 0], [0, 1], [1, 1], [0, 0]], dtype=torch.float64)
-NOTHING = torch.zeros(0, dtype=torch.long)
 
 
 class Case:
@@ -45,7 +44,7 @@ def test_own_improvement_is_what_a_small_step_on_the_taught_loss_does_to_the_fil
     logits = case.logits.clone().requires_grad_()
     soft, inside = mix(case.log_probs[:, :3], set_weights(ACTION[:3])), inside_mask(case.near, logits)
     (gradient,) = torch.autograd.grad(distillation(logits[:3], soft, inside[:3], WEIGHTS).sum(), logits)
-    before, after = (case.rivals.log_prob(x) for x in (case.logits.clone(), case.logits - step * gradient))
+    before, after = (case.rivals.log_share(x.softmax(1)) for x in (case.logits, case.logits - step * gradient))
     torch.testing.assert_close(found[:3], ((after - before) / step)[:3], rtol=1e-4, atol=1e-6)
     assert found[3] == 0, "an empty set does nothing"
 
@@ -79,24 +78,36 @@ def test_with_the_split_too_a_teacher_that_says_what_the_student_says_adds_nothi
     assert one.abs().min() > 0.01
 
 
+P = torch.tensor([[[0.8, 0.1, 0.1]], [[0.2, 0.4, 0.4]]], dtype=torch.float64)  # two teachers, one triple
+
+
+def gain(action: list[float], known: list[int], everyone: float, student: float) -> float:
+    others = torch.tensor(known, dtype=torch.long)
+    rivals = Rivals(torch.tensor([0]), torch.tensor([0]), torch.zeros_like(others), others)
+    bar, own = (torch.tensor([value], dtype=torch.float64).log() for value in (everyone, student))
+    soft = lambda shares: torch.einsum("kbn,bk->bn", P, shares)  # noqa: E731
+    return log_probability_gain(torch.tensor([action], dtype=torch.float64), rivals, soft, bar, own).item()
+
+
 def test_log_probability_gain_by_hand():
-    log_probs = torch.tensor([[[0.8, 0.1, 0.1]], [[0.2, 0.4, 0.4]]], dtype=torch.float64).log()
-    rivals = Rivals(torch.tensor([0]), torch.tensor([0]), NOTHING, NOTHING)
-    one = torch.tensor([[1.0, 0.0]], dtype=torch.float64)
-    both = geometric(log_probs, torch.tensor([[0.5, 0.5]], dtype=torch.float64))
-    products = torch.tensor([0.8 * 0.2, 0.1 * 0.4, 0.1 * 0.4], dtype=torch.float64).sqrt()
-    torch.testing.assert_close(both.exp()[0], products / products.sum())
-    for student in (1 / 3, 0.75):  # below and above what both together give
-        student = torch.tensor([student], dtype=torch.float64).log()
-        gain = log_probability_gain(one, rivals, student, log_probs, torch.ones_like(one))
-        torch.testing.assert_close(gain, log_probs[0, :, 0] - torch.maximum(student, both[:, 0]))
-        assert log_probability_gain(0 * one, rivals, student, log_probs, torch.ones_like(one)) == 0
+    assert gain([1, 0], [], 0.5, 0.3) == pytest.approx(math.log(0.8 / 0.5))
+    assert gain([0, 1], [], 0.5, 0.3) == pytest.approx(math.log(0.2 / 0.5))
+    assert gain([1, 1], [], 0.5, 0.3) == pytest.approx(0, abs=1e-12), "all teachers gain nothing on all teachers"
+    assert gain([0, 0], [], 0.5, 0.3) == pytest.approx(math.log(0.3 / 0.5)), "no teacher: the student"
 
 
 def test_in_the_gain_known_answers_do_not_compete():
-    log_probs = torch.tensor([[[0.2, 0.7, 0.1]], [[0.3, 0.1, 0.6]]], dtype=torch.float64).log()
-    rivals = Rivals(torch.tensor([0]), torch.tensor([0]), torch.tensor([0]), torch.tensor([1]))
-    one, student = torch.tensor([[1.0, 0.0]], dtype=torch.float64), torch.tensor([-9.0], dtype=torch.float64)
-    both = (0.2 * 0.3) ** 0.5 / ((0.2 * 0.3) ** 0.5 + (0.1 * 0.6) ** 0.5)
-    gain = log_probability_gain(one, rivals, student, log_probs, torch.ones_like(one))
-    assert gain.item() == pytest.approx(math.log(0.2 / 0.3) - math.log(both))
+    assert gain([1, 0], [1], 0.5, 0.3) == pytest.approx(math.log(0.8 / 0.9 / 0.5))
+
+
+def test_a_mean_of_teachers_that_err_apart_gains_more_than_either():
+    """Over triples where each is right in turn: what a measure to first order never sees."""
+    soft = [torch.tensor(p, dtype=torch.float64) for p in ([[0.9, 0.1], [0.1, 0.9]], [[0.1, 0.9], [0.9, 0.1]])]
+    rivals = Rivals(torch.arange(2), torch.tensor([0, 0]), *torch.zeros(2, 0, dtype=torch.long).unbind(0))
+
+    def mean_of(*action: float) -> float:
+        chosen, none = torch.tensor([action, action], dtype=torch.float64), torch.zeros(2, dtype=torch.float64)
+        labels = lambda shares: sum(s[:, None] * p for s, p in zip(shares.T, soft, strict=True))  # noqa: E731
+        return log_probability_gain(chosen, rivals, labels, none, none).mean().item()
+
+    assert mean_of(1, 0) == mean_of(0, 1) < mean_of(1, 1)

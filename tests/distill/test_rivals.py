@@ -23,7 +23,7 @@ def plain(given: torch.Tensor) -> torch.Tensor:
 
 
 def test_only_what_is_no_known_answer_competes():
-    torch.testing.assert_close(RIVALS.log_prob(scores()), -plain(scores()))
+    torch.testing.assert_close(RIVALS.log_share(scores().softmax(1)), -plain(scores()))
 
 
 def test_the_slope_is_the_gradient_of_the_sum_over_triples():
@@ -37,8 +37,16 @@ def test_the_slope_is_the_gradient_of_the_sum_over_triples():
 def test_a_target_without_rivals_is_certain():
     every = torch.arange(6)
     alone = Rivals(torch.tensor([0]), torch.tensor([2]), torch.zeros(6, dtype=torch.long), every)
-    assert alone.log_prob(scores().float()).item() == 0
+    assert alone.log_share(scores().float().softmax(1)).item() == 0
     assert (alone.slope(scores().float())[0] == 0).all()
+
+
+def test_a_target_without_any_probability_is_unlikely_not_impossible():
+    p = torch.zeros(4, 6)
+    p[:, 5] = 1.0
+    found = RIVALS.log_share(p)
+    assert found.isfinite().all()
+    assert (found[:4] < -80).all()
 
 
 def test_a_sure_student_still_learns_what_it_lacks():
