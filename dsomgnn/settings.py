@@ -122,13 +122,14 @@ class Distill(Section):
 class AgentRecipe(Section):
     """The policy and its REINFORCE steps, one `every` so many batches; only read with policy = "reinforce".
 
-    `reward_on`: a `reserve` of train that no model learns from meanwhile, train itself, or the valid split, so that no
-    teacher does without a part of train; then what selects models has also chosen their teachers. `credit`: whether
-    a set of teachers earns what its soft labels do together, or the sum of what each does alone, so that all who help
-    belong to it.
+    `reward`: for how much more probability a set of teachers gives a right answer than all teachers do, or for how much
+    a step on what it teaches improves the student. `reward_on`: a `reserve` of train that no model learns from
+    meanwhile, train itself, or the valid split, so that no teacher does without a part of train; then what selects
+    models has also chosen their teachers. `credit`: whether a set of teachers earns what its soft labels do together,
+    or the sum of what each does alone, so that all who help belong to it.
     """
 
-    reward: Literal["improvement", "log-probability"] = "improvement"
+    reward: Literal["improvement", "log-probability"] = "log-probability"
     reward_on: Literal["train", "reserve", "valid"] = "reserve"
     credit: Literal["mean", "sum"] = "mean"
     reserve: Annotated[float, Field(gt=0, lt=0.5)] = 0.05

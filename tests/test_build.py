@@ -19,7 +19,7 @@ CHANGES = [
     "distill.gamma=2.0", "distill.tau=3.0", "distill.alpha=0.4", "distill.beta=0.6", "distill.binary=false",
     'distill.combine="product"', "distill.hops=3", "distill.walks=5", "distill.alone=2", "distill.warmup=3",
     "distill.transfer=0.5", "student.n3=0.07", "student.epochs=40", "student.candidates=2",
-    'agent.reward="log-probability"', 'agent.baseline="greedy"', 'agent.credit="sum"', "agent.rows=7",
+    'agent.reward="improvement"', 'agent.baseline="greedy"', 'agent.credit="sum"', "agent.rows=7",
     "agent.entropy=0.02", "agent.lr=0.003", "agent.clip=4.0", "agent.epochs=11", "agent.reserve=0.3",
     "teachers.st.structure_dropout=0.25", "teachers.st.init=0.5", "teachers.st.fanouts=[3, 4]",
 ]  # fmt: skip
@@ -35,7 +35,7 @@ def test_every_setting_of_distillation_reaches_its_place(workshop: Path):
     _, distiller = made()
     assert distiller.weights == LossWeights(2.0, 3.0, alpha=0.4, beta=0.6, binary=False, split=True, combine="product")
     assert distiller.choice.options == AgentOptions(
-        "log-probability", "greedy", rows=7, entropy=0.02, lr=0.003, clip=4.0, credit="sum"
+        "improvement", "greedy", rows=7, entropy=0.02, lr=0.003, clip=4.0, credit="sum"
     )
     assert distiller.choice.optimiser.param_groups[0]["lr"] == 0.003
     assert distiller.stages == Stages(alone=2, warmup=3, learn=11)
@@ -60,7 +60,7 @@ def test_neither_teachers_nor_neighbourhoods_see_the_reserve(workshop: Path):
 
 @pytest.mark.parametrize(("on", "valid"), [("valid", True), ("reserve", False)])
 def test_rivals_in_a_reward_are_no_answers_of_what_it_is_measured_on(on: str, valid: bool, workshop: Path):
-    job = build(load_recipe(Path("tiny.toml"), [f'agent.reward_on="{on}"']))
+    job = build(load_recipe(Path("tiny.toml"), [f'agent.reward_on="{on}"', "agent.reward=improvement"]))
     asked = directed(job.dataset.valid, job.dataset.num_relations)
     row, answer = job.learnt_from.gather(job.learnt_from.find(asked[:, :2]))
     told = {(int(r), int(a)) for r, a in zip(row, answer, strict=True)}

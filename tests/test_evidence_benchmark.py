@@ -18,7 +18,7 @@ from evidence import runs
 from evidence.command import main
 from evidence.plan import BASELINE, Suite, pairs, suites, trials, variants
 from evidence.records import Records
-from evidence.render import _best_teacher, figures, headlines
+from evidence.render import _best_teacher, figures, headlines, markdown
 
 from dsomgnn import cli
 
@@ -69,7 +69,7 @@ def records(folder: Path) -> Records:
 def test_every_suite_has_its_recipe_and_its_headline():
     for suite in suites(ROOT / "benchmarks" / "evidence.toml").values():
         assert suite.headline in variants(suite)
-        assert suite.settings()["student"]["rank"] == suite.rank
+        assert suite.settings().student.rank == suite.rank
 
 
 def test_a_taught_student_of_another_rank_may_have_settings_of_its_own(made: Path):
@@ -173,6 +173,28 @@ def test_the_page_tells_every_variant_with_its_gain(made: Path):
     [test] = [t for t in lines(made, "paired test") if t["other"] == ["all teachers", 4] and t["seeds"] == [0, 1]]
     assert f"{100 * test['slices']['all']['difference']:+.2f} [" in row
     assert "text (83% of entities)" in page
+
+
+def test_a_test_of_runs_that_were_made_again_elsewhere_is_marked(made: Path):
+    known = suites(made / "s.toml")
+    told = lambda: markdown({"tiny": again}, known)  # noqa: E731
+    again = records(made)
+    assert "†" not in told()
+    again.lines = [line | {"mrr": line["mrr"] + 0.01} if line["kind"] == "run" else line for line in again.lines]
+    assert "† [" in told()
+    assert "on another processor" in told()
+
+
+def test_settings_of_a_whole_suite_are_those_of_every_trial(made: Path):
+    file = made / "changed.toml"
+    more = 'changes = ["teachers.more.rank=2", "student.batch=3"]'
+    file.write_text(f"{SUITE}{more}\n")
+    suite = suites(file)["tiny"]
+    assert "more alone" in variants(suite)
+    for trial in trials(suite, [BASELINE, "all teachers"], [4, 2], 1):
+        assert trial.changes[:2] == ("teachers.more.rank=2", "student.batch=3")
+    (plain,) = trials(suites(made / "s.toml")["tiny"], ["all teachers"], [2], 1)
+    assert trial.key["recipe_sha256"] != plain.key["recipe_sha256"]
 
 
 def test_figures_in_the_readme_are_those_on_record():

@@ -22,7 +22,7 @@ TOLD = {
     "no words": (("features.text.encoder=numeric", "features.text.dim=3"), "features.text.dim"),
     "no array": (("features.text.ids=ids.txt",), "features.text.ids"),
     "no structure to drop": (("teachers.st.structure=false", "teachers.st.structure_dropout=0.1"), "structure_dropout"),
-    "no reserve": (("agent.reward_on=valid", "agent.reserve=0.1"), "agent.reserve"),
+    "no reserve": (("agent.reward=improvement", "agent.reward_on=valid", "agent.reserve=0.1"), "agent.reserve"),
     "no dense layer": (("student.lr_dense=0.1",), "student.lr_dense"),
     "no modalities": (("teachers.s.modality_rank=3",), "teachers.s.modality_rank"),
 }

@@ -76,7 +76,8 @@ def _test(suite: Suite, records: Records, names: Sequence[str], ranks: Sequence[
         sides = records.runs(*one), records.runs(*other)
         seeds = [[line["seed"] for line in side] for side in sides]
         at_hand = all((runs / folder).exists() for side in sides for folder in folders(side))
-        if seeds[0] and seeds[0] == seeds[1] and at_hand and not records.test(one, other):
+        test = records.test(one, other)
+        if seeds[0] and seeds[0] == seeds[1] and at_hand and not (test and records.of_the_table(test)):
             records.add(paired_test(*sides, runs))
 
 

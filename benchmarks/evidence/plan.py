@@ -24,7 +24,7 @@ SINCE = {"alone": 0}  # settings of [distill] that came when lines were on recor
 class Suite:
     """A data set's recipe with the settings of its tuned baseline, the rank of its headline, and what stands there.
 
-    `at`: by rank, settings of taught students that are of another than the headline's.
+    `at`: by rank, settings of taught students that are of another than the headline's. `changes`: settings of all.
     """
 
     dataset: str
@@ -33,9 +33,10 @@ class Suite:
     baseline: tuple[str, ...]
     headline: str
     at: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    changes: tuple[str, ...] = ()
 
-    def settings(self) -> dict:
-        return tomllib.loads(self.recipe.read_text(encoding="utf-8"))
+    def settings(self) -> Recipe:
+        return load_recipe(self.recipe, self.changes)
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,9 @@ def suites(file: Path) -> dict[str, Suite]:
     """Suites by data set; recipes are named relative to the file."""
     tables = tomllib.loads(file.read_text(encoding="utf-8"))
     return {
-        name: Suite(name, file.parent / t["recipe"], t["rank"], tuple(t["baseline"]), t["headline"], _at(t))
+        name: Suite(
+            name, file.parent / t["recipe"], t["rank"], tuple(t["baseline"]), t["headline"], _at(t), _changes(t)
+        )
         for name, t in tables.items()
     }
 
@@ -97,17 +100,20 @@ def _at(table: Mapping[str, Any]) -> dict[int, tuple[str, ...]]:
     return {int(rank): tuple(changes) for rank, changes in table.get("at", {}).items()}
 
 
+def _changes(table: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(table.get("changes", ()))
+
+
 def variants(suite: Suite) -> dict[str, list[str]]:
     """Settings of every variant by its name: METHOD's table of controls."""
-    settings = suite.settings()
-    every = ["distill.policy=all"]
-    used = sorted({m for teacher in settings["teachers"].values() for m in teacher.get("modalities", [])})
+    teachers, every = suite.settings().teachers, ["distill.policy=all"]
+    used = sorted({m for teacher in teachers.values() for m in teacher.modalities})
     return {
         BASELINE: ["distill.policy=none", *suite.baseline],
         ALL: every,
         AGENT: ["distill.policy=reinforce"],
         "random sets": ["distill.policy=random"],
-        **{f"{name} alone": [f"distill.policy=single:{name}"] for name in settings["teachers"]},
+        **{f"{name} alone": [f"distill.policy=single:{name}"] for name in teachers},
         "plain KL": [*every, "distill.neighbourhood=none"],
         "target split (DKD)": [*every, "distill.neighbourhood=target"],
         "random neighbours": [*every, "distill.neighbourhood=random"],
@@ -121,7 +127,7 @@ def variants(suite: Suite) -> dict[str, list[str]]:
 def trial(suite: Suite, name: str, rank: int, seed: int = 0) -> Trial:
     taught = suite.at.get(rank, ()) if name != BASELINE else ()
     of_rank = () if rank == suite.rank else (f"student.rank={rank}", *taught)
-    return Trial(suite, name, rank, seed, (*variants(suite)[name], *of_rank))
+    return Trial(suite, name, rank, seed, (*suite.changes, *variants(suite)[name], *of_rank))
 
 
 def trials(suite: Suite, names: Sequence[str], ranks: Sequence[int], seeds: int) -> Iterator[Trial]:

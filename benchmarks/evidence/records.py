@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from evidence.plan import Suite, trial, variants
@@ -57,9 +58,15 @@ class Records:
         return [last[seed] for seed in sorted(last)]
 
     def test(self, one: tuple[str, int], other: tuple[str, int]) -> dict[str, Any] | None:
-        """The paired test of `other` against `one`, where it is of the very runs that stand in the table."""
+        """The paired test of `other` against `one`, of runs of the settings and seeds that stand in the table."""
         runs = [folders(self.runs(*side)) for side in (one, other)]
         return self.find({"kind": TEST, "baseline": list(one), "other": list(other), "runs": runs})
+
+    def of_the_table(self, test: Mapping[str, Any]) -> bool:
+        """Whether a test is of the very runs that stand in the table: the same made on another processor differ."""
+        found = test["slices"]["all"]
+        means = [fmean(run["mrr"] for run in self.runs(*test[side])) for side in ("baseline", "other")]
+        return all(abs(mean - found[side]) < 1e-6 for mean, side in zip(means, ("baseline", "other"), strict=True))
 
 
 def folders(runs: list[dict[str, Any]]) -> list[str]:

@@ -20,6 +20,8 @@ paired bootstrap over test triples of the means over seeds, and in brackets stan
 of seeds. *Unseen*: MRR on the test queries with an entity that training never saw, and who of the teachers is best
 there."""
 ENSEMBLE = "ensemble"  # stands beside the teachers in a record
+MARK = "†"
+ELSEWHERE = f"{MARK} of runs of the same settings on another processor: they differ from those of the table a little."
 COLUMNS = "variant | rank | seeds | valid MRR | test MRR | sd | Hits@1 | Hits@10 | gain | p | unseen | s"
 
 
@@ -48,9 +50,7 @@ def _headline(records: Records, suite: Suite) -> str:
         _hundredfold(own["mrr"]) + (f" ± {_hundredfold(own['std'])}" if spread else "")
         for own in (found["baseline"], found["distilled"])
     ]
-    gain = (
-        _gain(test["slices"]["all"]) if test else f"{100 * (found['distilled']['mrr'] - found['baseline']['mrr']):+.2f}"
-    )
+    gain = _gain(records, test) if test else f"{100 * (found['distilled']['mrr'] - found['baseline']['mrr']):+.2f}"
     p = "" if found["p"] is None else f"{found['p']:.3f}"
     return f"| {' | '.join([suite.dataset, str(suite.rank), str(found['seeds']), *means, gain, p, *unseen])} |"
 
@@ -73,7 +73,8 @@ def section(records: Records, suite: Suite) -> str:
     head = [f"| {COLUMNS} |", "|" + "---|" * (COLUMNS.count("|") + 1)]
     rows = [_row(records, *kind) for kind in kinds]
     about = _about(runs, records.runs(suite.headline, suite.rank))
-    return "\n".join([f"## {suite.dataset}", "", about, "", *head, *rows, *_tests(records)])
+    told = "\n".join([f"## {suite.dataset}", "", about, "", *head, *rows, *_tests(records)])
+    return f"{told}\n\n{ELSEWHERE}" if MARK in told else told
 
 
 def figures(records: Records, suite: Suite) -> dict[str, Any] | None:
@@ -126,7 +127,7 @@ def _row(records: Records, variant: str, rank: int) -> str:
         _hundredfold(means["std"]) if len(runs) > 1 else "",
         _hundredfold(means["hits@1"]),
         _hundredfold(means["hits@10"]),
-        _gain(test["slices"]["all"]) if test else "",
+        _gain(records, test) if test else "",
         f"{test['slices']['all']['p']:.3f}" if test else "",
         _unseen(runs),
         round(fmean(run["student_seconds"] for run in runs)),
@@ -134,8 +135,9 @@ def _row(records: Records, variant: str, rank: int) -> str:
     return f"| {' | '.join(map(str, cells))} |"
 
 
-def _gain(found: dict[str, Any]) -> str:
-    told = f"{100 * found['difference']:+.2f} {_span(found)}"
+def _gain(records: Records, test: dict[str, Any]) -> str:
+    found, mark = test["slices"]["all"], "" if records.of_the_table(test) else MARK
+    told = f"{100 * found['difference']:+.2f}{mark} {_span(found)}"
     return f"{told} ({_span(found['seeds'])})" if found["seeds"] else told
 
 
@@ -155,7 +157,7 @@ def _tests(records: Records) -> list[str]:
         if line["kind"] != RUN and (one[0] != BASELINE or one[1] != other[1]):
             current = records.test(tuple(one), tuple(other))
             if current is line:
-                gain, p = _gain(line["slices"]["all"]), line["slices"]["all"]["p"]
+                gain, p = _gain(records, line), line["slices"]["all"]["p"]
                 found.append(f"- {_side(other)} against {_side(one)}: {gain}, p {p:.3f}")
     return ["", *found] if found else []
 

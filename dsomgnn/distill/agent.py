@@ -16,7 +16,7 @@ from dsomgnn.distill.reinforce import Baseline, Rollout, policy_loss, rollout
 class AgentOptions:
     """How the policy learns; see the recipe's [agent] section."""
 
-    reward: str = "improvement"
+    reward: str = "log-probability"
     baseline: str = "mean"
     rows: int = 256
     entropy: float = 0.01

@@ -49,7 +49,7 @@ def test_improvement_on_the_row_itself_prefers_the_good_teacher_less_surely():
 @pytest.mark.parametrize("reward_on", ["reserve", "valid"])
 def test_improvement_on_held_out_triples_is_the_product_of_the_two_gradients(reward_on):
     """Against plain autograd: gradient of the held-out cross entropy times gradient of the row's taught loss."""
-    job, student, distiller, lesson = start(rows=8, reward_on=reward_on)
+    job, student, distiller, lesson = start(rows=8, reward="improvement", reward_on=reward_on)
     distil_epoch(distiller, None, optimisers_of(student, job.recipe.student), 400, 1)
     student.double()
     distiller.dtype, distiller.weights = torch.float64, LossWeights(alpha=0.5, beta=2.0)
@@ -75,7 +75,7 @@ def test_improvement_on_held_out_triples_is_the_product_of_the_two_gradients(rew
 
 @pytest.mark.parametrize("row_of_another", [False, True])
 def test_own_effect_is_the_gradient_of_a_triples_own_filtered_cross_entropy(row_of_another):
-    _, student, distiller, lesson = start(rows=8, reward_on="train")
+    _, student, distiller, lesson = start(rows=8, reward="improvement", reward_on="train")
     opinionated(student.double())
     distiller.dtype = torch.float64
     view, row, _, target = lesson._view(lesson.trained)
