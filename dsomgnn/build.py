@@ -223,8 +223,10 @@ def make_distiller(job: Job, student: Model, teachers: list[FrozenTeacher]) -> D
 
 def _make_agent(job: Job, width: int, teachers: int) -> Agent:
     agent = job.recipe.agent
-    options = AgentOptions(agent.reward, agent.baseline, agent.rows, agent.entropy, agent.lr, agent.clip, agent.credit)
-    return Agent(Policy(width, teachers, agent.hidden).to(job.device), options)
+    options = AgentOptions(
+        agent.reward, agent.baseline, agent.rows, agent.entropy, agent.lr, agent.clip, agent.credit, agent.prior
+    )
+    return Agent(Policy(width, teachers, agent.hidden, agent.prior).to(job.device), options)
 
 
 def _loss_weights(distill: Distill) -> LossWeights:

@@ -126,7 +126,8 @@ class AgentRecipe(Section):
     a step on what it teaches improves the student. `reward_on`: a `reserve` of train that no model learns from
     meanwhile, train itself, or the valid split, so that no teacher does without a part of train; then what selects
     models has also chosen their teachers. `credit`: whether a set of teachers earns what its soft labels do together,
-    or the sum of what each does alone, so that all who help belong to it.
+    or the sum of what each does alone, so that all who help belong to it. `prior`: the probability of every teacher
+    before anything is learnt; `entropy` weighs the pull back there.
     """
 
     reward: Literal["improvement", "log-probability"] = "log-probability"
@@ -139,6 +140,7 @@ class AgentRecipe(Section):
     state: Literal["context", "target"] = "context"
     rows: Count = 256
     hidden: Count = 128
+    prior: Annotated[float, Field(gt=0, lt=1)] = 0.9
     entropy: Weight = 0.01
     lr: Positive = 1e-3
     clip: Positive = 1.0

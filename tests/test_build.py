@@ -19,7 +19,7 @@ CHANGES = [
     "distill.gamma=2.0", "distill.tau=3.0", "distill.alpha=0.4", "distill.beta=0.6", "distill.binary=false",
     'distill.combine="product"', "distill.hops=3", "distill.walks=5", "distill.alone=2", "distill.warmup=3",
     "distill.transfer=0.5", "student.n3=0.07", "student.epochs=40", "student.candidates=2",
-    'agent.reward="improvement"', 'agent.baseline="greedy"', 'agent.credit="sum"', "agent.rows=7",
+    'agent.reward="improvement"', 'agent.baseline="greedy"', 'agent.credit="sum"', "agent.rows=7", "agent.prior=0.7",
     "agent.entropy=0.02", "agent.lr=0.003", "agent.clip=4.0", "agent.epochs=11", "agent.reserve=0.3",
     "teachers.st.structure_dropout=0.25", "teachers.st.init=0.5", "teachers.st.fanouts=[3, 4]",
 ]  # fmt: skip
@@ -35,9 +35,11 @@ def test_every_setting_of_distillation_reaches_its_place(workshop: Path):
     _, distiller = made()
     assert distiller.weights == LossWeights(2.0, 3.0, alpha=0.4, beta=0.6, binary=False, split=True, combine="product")
     assert distiller.choice.options == AgentOptions(
-        "improvement", "greedy", rows=7, entropy=0.02, lr=0.003, clip=4.0, credit="sum"
+        "improvement", "greedy", rows=7, entropy=0.02, lr=0.003, clip=4.0, credit="sum", prior=0.7
     )
     assert distiller.choice.optimiser.param_groups[0]["lr"] == 0.003
+    state = torch.randn(3, distiller.choice.policy.net[0].in_features)
+    torch.testing.assert_close(distiller.choice.policy(state).sigmoid(), torch.full((3, 2), 0.7))
     assert distiller.stages == Stages(alone=2, warmup=3, learn=11)
     assert (distiller.n3, distiller.candidates, distiller.transfer.share) == (0.07, 2, 0.5)
     neighbours = distiller.neighbours

@@ -23,6 +23,7 @@ class AgentOptions:
     lr: float = 1e-3
     clip: float = 1.0
     credit: str = "mean"
+    prior: float = 0.9
 
 
 class FixedChoice:
@@ -70,7 +71,7 @@ class Agent:
         else:
             against = self.baseline.mean
         self.baseline.see_reward(reward)
-        result = rollout(logits, mask, action, reward, against)
+        result = rollout(logits, mask, action, reward, against, self.options.prior)
         self.optimiser.zero_grad()
         policy_loss(result, self.options.entropy).backward()
         torch.nn.utils.clip_grad_norm_(self.policy.parameters(), self.options.clip)

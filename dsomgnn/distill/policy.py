@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
+
 import torch
 from torch import Tensor, nn
 
 
 class Policy(nn.Module):
-    """One hidden layer from the state (B, F) to K probabilities; what `mask` (B, K) forbids is never chosen."""
+    """One hidden layer from the state (B, F) to K probabilities, at first all `prior`; what `mask` (B, K) forbids is
+    never chosen."""
 
-    def __init__(self, state_dim: int, num_teachers: int, hidden: int = 128):
+    def __init__(self, state_dim: int, num_teachers: int, hidden: int = 128, prior: float = 0.5):
         super().__init__()
         last = nn.Linear(hidden, num_teachers)
         nn.init.zeros_(last.weight)
-        nn.init.zeros_(last.bias)
+        nn.init.constant_(last.bias, _log_odds(prior))
         self.net = nn.Sequential(nn.Linear(state_dim, hidden), nn.ReLU(), last)
 
     def forward(self, state: Tensor) -> Tensor:
@@ -42,6 +45,16 @@ def entropy(logits: Tensor, mask: Tensor) -> Tensor:
     p = logits.sigmoid()
     each = -(p * nn.functional.logsigmoid(logits) + (1 - p) * nn.functional.logsigmoid(-logits))
     return (each * mask).sum(1)
+
+
+def divergence(logits: Tensor, mask: Tensor, prior: float) -> Tensor:
+    """KL divergence (B,) of the choice from one that takes each teacher with probability `prior`, in nats."""
+    away = math.log(1 - prior) + _log_odds(prior) * logits.sigmoid()
+    return -entropy(logits, mask) - (away * mask).sum(1)
+
+
+def _log_odds(p: float) -> float:
+    return math.log(p / (1 - p))
 
 
 def set_weights(action: Tensor) -> Tensor:

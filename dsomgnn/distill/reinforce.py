@@ -6,16 +6,17 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from dsomgnn.distill.policy import entropy, log_prob
+from dsomgnn.distill.policy import divergence, entropy, log_prob
 
 
 @dataclass(frozen=True)
 class Rollout:
-    """One round of choices: `action` (B, K), the rest (B,)."""
+    """One round of choices: `action` (B, K), the rest (B,). `divergence`: from the prior."""
 
     action: Tensor
     log_prob: Tensor
     entropy: Tensor
+    divergence: Tensor
     reward: Tensor
     advantage: Tensor
 
@@ -43,12 +44,15 @@ class Baseline:
         self.rounds += 1
 
 
-def rollout(logits: Tensor, mask: Tensor, action: Tensor, reward: Tensor, against: Tensor | float) -> Rollout:
+def rollout(
+    logits: Tensor, mask: Tensor, action: Tensor, reward: Tensor, against: Tensor | float, prior: float = 0.5
+) -> Rollout:
     """Put a round together; `against` is the baseline, a number or one per row."""
-    advantage = (reward - against).detach()
-    return Rollout(action, log_prob(logits, mask, action), entropy(logits, mask), reward, advantage)
+    own = log_prob(logits, mask, action), entropy(logits, mask), divergence(logits, mask, prior)
+    return Rollout(action, *own, reward, (reward - against).detach())
 
 
-def policy_loss(rollout: Rollout, entropy_bonus: float) -> Tensor:
-    """REINFORCE (Williams 1992): -mean(advantage * log prob) - bonus * mean entropy."""
-    return -(rollout.advantage * rollout.log_prob).mean() - entropy_bonus * rollout.entropy.mean()
+def policy_loss(rollout: Rollout, pull: float) -> Tensor:
+    """REINFORCE (Williams 1992): -mean(advantage * log prob) + pull * mean divergence from the prior. Where that is
+    one half, this is an entropy bonus."""
+    return -(rollout.advantage * rollout.log_prob).mean() + pull * rollout.divergence.mean()

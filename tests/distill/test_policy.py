@@ -2,9 +2,10 @@
 
 import itertools
 
+import pytest
 import torch
 
-from dsomgnn.distill.policy import Policy, entropy, greedy, log_prob, merged_weights, sample, set_weights
+from dsomgnn.distill.policy import Policy, divergence, entropy, greedy, log_prob, merged_weights, sample, set_weights
 
 LOGITS = torch.tensor([[0.3, -1.2, 2.0], [0.0, 0.5, -0.4]], dtype=torch.float64)
 MASK = torch.tensor([[1, 1, 1], [1, 0, 1]], dtype=torch.float64)
@@ -39,8 +40,18 @@ def test_greedy_takes_what_is_more_likely_than_not():
     assert greedy(LOGITS, MASK).tolist() == [[1, 0, 1], [0, 0, 0]]
 
 
-def test_a_new_policy_is_undecided():
-    assert (Policy(5, 3)(torch.randn(4, 5)) == 0).all()
+@pytest.mark.parametrize("prior", [0.5, 0.9])
+def test_a_new_policy_takes_every_teacher_with_the_prior_probability(prior):
+    torch.testing.assert_close(Policy(5, 3, prior=prior)(torch.randn(4, 5)).sigmoid(), torch.full((4, 3), prior))
+
+
+@pytest.mark.parametrize("prior", [0.5, 0.9, 0.2])
+def test_divergence_is_that_of_the_sets_from_those_of_the_prior(prior):
+    log_p = all_log_probs(LOGITS, MASK)
+    log_q = all_log_probs(torch.full_like(LOGITS, prior).logit(), MASK)
+    plain = (log_p.exp() * (log_p - log_q).nan_to_num(0, 0, 0)).sum(1)
+    torch.testing.assert_close(divergence(LOGITS, MASK, prior), plain)
+    assert divergence(torch.full_like(LOGITS, prior).logit(), MASK, prior).abs().max() < 1e-12
 
 
 def test_weights_of_a_set_are_equal_and_of_the_empty_set_zero():

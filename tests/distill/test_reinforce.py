@@ -96,11 +96,11 @@ def test_an_advantage_is_over_the_mean_of_past_rounds_or_the_greedy_set(kind):
 
 @pytest.mark.parametrize("clip", [100.0, 1e-3])
 def test_an_agent_moves_along_the_clipped_gradient_of_its_last_round_alone(clip):
-    agent, state, mask = drawn_agent(lr=0.0, entropy=0.3, clip=clip)
+    agent, state, mask = drawn_agent(lr=0.0, entropy=0.3, clip=clip, prior=0.8)
     nn.init.normal_(agent.policy.net[2].weight)
     for _ in range(2):
         found = agent.learn(state, mask, worth)
-    again = rollout(agent.policy(state), mask, found.action, found.reward, found.reward - found.advantage)
+    again = rollout(agent.policy(state), mask, found.action, found.reward, found.reward - found.advantage, 0.8)
     wanted = torch.autograd.grad(policy_loss(again, 0.3), list(agent.policy.parameters()))
     length = sum(gradient.square().sum() for gradient in wanted).sqrt().item()
     for p, gradient in zip(agent.policy.parameters(), wanted, strict=True):
