@@ -86,7 +86,7 @@ def estimate_mb(job: Job) -> float:
     tables = 6 * 4 * SCORES[student.score].parts * student.rank * entities / MB
     own = 2 + recipe.distill.walks * recipe.distill.hops
     step = min(3 * _scores_mb(student, entities, own), at_a_time)
-    buffers = 11 if recipe.agent.reward == "improvement" else 2 + 3 * len(teachers)  # held-out rows: 4 to 1
+    buffers = 11 if recipe.agent.reward == "improvement" else 7  # for an improvement four held-out rows to one
     lesson = buffers * _scores_mb(student, entities, own, recipe.agent.rows)
     kept = label_tables(job).kept / MB
     return max([*teachers, frozen + tables + kept + max(step, lesson if policy == "reinforce" else 0)])
