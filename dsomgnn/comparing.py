@@ -81,17 +81,29 @@ def comparison_table(comparison: dict[str, Any]) -> Table:
     """Every metric of all queries, and the MRR of each slice; the page and --json tell more of each."""
     table = new_table(f"{comparison['other']} against {comparison['baseline']}: MRR by slice, 95 % intervals")
     table.add_column("slice", overflow="fold")
-    for column in ("queries", "baseline", "change", "from", "to", "sign p", ""):
+    for column in ("queries", "baseline", "change", "from", "to", "sign p\nbetter\n:worse", ""):
         table.add_column(column, justify="right", no_wrap=True)
     for name, metrics in comparison["slices"].items():
-        for metric in METRICS if name == "all" else ["mrr"]:
-            table.add_row(f"all: {METRICS[metric]}" if name == "all" else name, *_cells(metrics[metric]))
-    if any(metrics["mrr"]["verdict"] == OVER_SEEDS for metrics in comparison["slices"].values()):
-        table.caption, table.caption_justify = f"* {OVER_SEEDS}, not over triples", "left"
+        for metric, found in _shown(name, metrics).items():
+            table.add_row(f"all: {METRICS[metric]}" if name == "all" else name, *_cells(found))
+    table.caption, table.caption_justify = _marks(comparison), "left"
     return table
+
+
+def _marks(comparison: dict[str, Any]) -> str | None:
+    """What the marks beside the verdicts mean; None where there are none."""
+    cells = [found for name, metrics in comparison["slices"].items() for found in _shown(name, metrics).values()]
+    noise = f"* {OVER_SEEDS}, not over triples" if any(found["verdict"] == OVER_SEEDS for found in cells) else ""
+    opposed = "! the sign test says the opposite of the mean" if any(found["opposed"] for found in cells) else ""
+    return "\n".join(filter(None, (noise, opposed))) or None
+
+
+def _shown(name: str, metrics: dict[str, Any]) -> dict[str, Any]:
+    return metrics if name == "all" else {"mrr": metrics["mrr"]}
 
 
 def _cells(found: dict[str, Any]) -> list[str]:
     change = (f"{found[key]:+.4f}" for key in ("difference", "low", "high"))
-    verdict = "noise*" if found["verdict"] == OVER_SEEDS else found["verdict"]
-    return [f"{found['queries']:,}", f"{found['baseline']:.4f}", *change, probability(found["sign_p"]), verdict]
+    verdict = ("noise*" if found["verdict"] == OVER_SEEDS else found["verdict"]) + "!" * found["opposed"]
+    signs = f"{probability(found['sign_p'])}\n{found['better']:,}:{found['worse']:,}"  # on one line, 80 columns are few
+    return [f"{found['queries']:,}", f"{found['baseline']:.4f}", *change, signs, verdict]

@@ -68,8 +68,29 @@ def test_a_comparison_fits_80_columns_with_every_figure_whole(files: Path):
     shown = io.StringIO()
     Console(file=shown, width=80).print(group_table(result), comparison_table(result["comparisons"][0]))
     assert "…" not in shown.getvalue()
-    [row] = [line.split() for line in shown.getvalue().splitlines() if line.startswith("all: MRR")]
-    assert (row[:4], len(row), row[-1]) == (["all:", "MRR", "60", "0.3750"], 9, "better")
+    lines = [line.split() for line in shown.getvalue().splitlines()]
+    [at] = [place for place, line in enumerate(lines) if line[:2] == ["all:", "MRR"]]
+    row = lines[at]
+    assert (row[:4], len(row), row[-2:]) == (["all:", "MRR", "60", "0.3750"], 9, ["<0.001", "better"])
+    assert lines[at + 1] == ["30:0"]
+
+
+def test_a_sign_test_that_says_the_opposite_of_the_mean_is_marked(files: Path, call):
+    """A little better on most triples, far worse on few."""
+    ranks_file("base.tsv", [1] * 12 + [20] * 48)
+    ranks_file("other.tsv", [100] * 12 + [19] * 48)
+    reply = call("compare", "base.tsv", "other.tsv", "--resamples", 300, "--html", "out.html")
+    assert re.search(r"^all: MRR .* 0\.001 +worse! *\n +24:6 *$", reply.out, re.MULTILINE)
+    assert "! the sign test says the opposite of the mean" in reply.out
+    [verdict] = [line for line in reply.out.splitlines() if line.startswith("other.tsv against base.tsv: -")][-1:]
+    assert "MRR, worse: " in verdict
+    assert verdict.endswith("The sign test says the opposite: 24 triples are ranked better and 6 worse (p 0.001).")
+    page = Path("out.html").read_text()
+    assert "24 : 6" in page
+    assert "worse; sign test: better" in page
+    agreeing = call("compare", "better.tsv", "base.tsv", "--html", "out.html")
+    assert "says the opposite" not in agreeing.out
+    assert "sign test: " not in Path("out.html").read_text()
 
 
 def test_words_say_better_worse_noise_and_the_same(files: Path, call):

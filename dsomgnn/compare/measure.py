@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from dsomgnn.compare.groups import Group, doubts, same_queries, slice_masks
+from dsomgnn.compare.words import probability
 from dsomgnn.rank.paired import METRICS, Difference, Spread, metric_values, over_seeds, paired
 
 
@@ -57,7 +58,7 @@ def _compared(
         found[name] = {}
         for place, (metric, difference) in enumerate(metrics.items()):
             seeds = over_seeds(*(side[:, place].tolist() for side in runs))
-            told = {"seeds": seeds and asdict(seeds), "verdict": word(difference, seeds)}
+            told = {"seeds": seeds and asdict(seeds), "verdict": word(difference, seeds), "opposed": difference.opposed}
             found[name][metric] = {**asdict(difference), **told}
     return found
 
@@ -80,7 +81,19 @@ def word(difference: Difference, seeds: Spread | None) -> str:
 
 
 def verdict(other: str, baseline: str, found: Mapping[str, Any]) -> str:
-    """In words, whether the difference in MRR is more than noise: over triples, and over seeds where there are some."""
+    """In words, whether the difference in MRR is more than noise, and whether the sign test says the opposite."""
+    return _of_the_mean(other, baseline, found) + _of_the_signs(found)
+
+
+def _of_the_signs(found: Mapping[str, Any]) -> str:
+    if not found["opposed"]:
+        return ""
+    counts = f"{found['better']:,} triples are ranked better and {found['worse']:,} worse"
+    return f" The sign test says the opposite: {counts} (p {probability(found['sign_p'])})."
+
+
+def _of_the_mean(other: str, baseline: str, found: Mapping[str, Any]) -> str:
+    """Over triples, and over seeds where there are some."""
     told, seeds = f"{other} against {baseline}: {found['difference']:+.4f} MRR", found["seeds"]
     over_triples = f"interval over triples {_span(found)}"
     pairs = len(seeds["pairs"]) if seeds else 0

@@ -8,7 +8,7 @@ from typing import Any
 from markupsafe import Markup
 
 from dsomgnn.compare.measure import LEAST
-from dsomgnn.compare.words import COLUMNS, METRICS, by_chance, figure, heading, row
+from dsomgnn.compare.words import COLUMNS, METRICS, by_chance, figure, heading, row, told
 from dsomgnn.page import details, page, paragraph, section, table
 
 WIDTH, LINE, EDGE = 400, 38, 16  # of the plot, of a slice with its name above, of the axis below
@@ -19,7 +19,8 @@ def comparison_page(result: Mapping[str, Any]) -> str:
     names = [group["name"] for group in result["groups"]]
     method = (
         f"Paired bootstrap over triples, {result['resamples']:,} resamples, seed {result['seed']}: a triple is drawn "
-        "with both its queries, for both models at once. The sign test counts the triples on which each is better. "
+        "with both its queries, for both models at once. The sign test counts the triples on which each is better; "
+        "what it says is added where it is the opposite of the mean. "
         "A difference is called noise where its 95 % interval holds 0, and noise over seeds where that of Student's t "
         f"over runs with several seeds does; fewer than {LEAST} triples ranked otherwise are too few, whatever the "
         f"interval says. {by_chance(result)}"
@@ -80,15 +81,15 @@ def intervals(slices: Mapping[str, Mapping[str, Any]]) -> Markup:
 
 
 def _interval(name: str, found: Mapping[str, Any], top: float, x: Callable[[float], str]) -> Markup:
-    told = f"[{found['low']:+.4f}, {found['high']:+.4f}], {found['verdict']}"
+    tip = f"[{found['low']:+.4f}, {found['high']:+.4f}], {told(found)}"
     return Markup(
-        '<g class="{kind}"><title>{name}: {told}</title><text class="label" x="0" y="{base}">{name}</text>'
+        '<g class="{kind}"><title>{name}: {tip}</title><text class="label" x="0" y="{base}">{name}</text>'
         '<text class="value end" x="{width}" y="{base}">{value}</text>'
         '<line class="grid" x1="{zero}" x2="{zero}" y1="{top}" y2="{bottom}"/>'
         '<line class="whisker" x1="{low}" x2="{high}" y1="{y}" y2="{y}"/>'
         '<circle class="fill" cx="{at}" cy="{y}" r="4"/></g>'
     ).format(
-        kind=COLOURS.get(found["verdict"], "c7"), name=name, told=told, base=top + 14, width=WIDTH, y=top + 25,
+        kind=COLOURS.get(found["verdict"], "c7"), name=name, tip=tip, base=top + 14, width=WIDTH, y=top + 25,
         value=f"{found['difference']:+.4f}", zero=x(0), top=top + 18, bottom=top + 32,
         low=x(found["low"]), high=x(found["high"]), at=x(found["difference"]),
     )  # fmt: skip

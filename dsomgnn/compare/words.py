@@ -7,7 +7,10 @@ from collections.abc import Mapping
 from typing import Any
 
 METRICS = {"mrr": "MRR", "hits@1": "Hits@1", "hits@3": "Hits@3", "hits@10": "Hits@10"}
-COLUMNS = ("slice", "queries", "metric", "baseline", "other", "difference", "95 % interval", "p", "sign test p", "")
+COLUMNS = (
+    "slice", "queries", "metric", "baseline", "other", "difference", "95 % interval", "p", "better : worse",
+    "sign test p", "",
+)  # fmt: skip
 
 
 def heading(result: Mapping[str, Any]) -> str:
@@ -31,9 +34,16 @@ def row(name: str, metric: str, found: Mapping[str, Any]) -> list[str]:
         f"{found['difference']:+.4f}",
         f"[{found['low']:+.4f}, {found['high']:+.4f}]",
         probability(found["p"]),
+        f"{found['better']:,} : {found['worse']:,}",
         probability(found["sign_p"]),
-        found["verdict"],
+        told(found),
     ]
+
+
+def told(found: Mapping[str, Any]) -> str:
+    """The verdict, with what the sign test says where that is the opposite."""
+    opposite = "better" if found["better"] > found["worse"] else "worse"
+    return found["verdict"] + (f"; sign test: {opposite}" if found["opposed"] else "")
 
 
 def probability(p: float) -> str:

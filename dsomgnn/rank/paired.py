@@ -14,6 +14,7 @@ from dsomgnn.rank.intervals import LEVEL, bootstrapped, interval
 from dsomgnn.rank.metrics import HITS
 
 METRICS = ("mrr", *(f"hits@{k}" for k in HITS))
+SURE = 0.05  # a sign test below it speaks
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,11 @@ class Difference:
     def noise(self) -> bool:
         """Whether the interval holds 0."""
         return self.low <= 0 <= self.high
+
+    @property
+    def opposed(self) -> bool:
+        """Whether the sign test speaks, and against the mean: many small changes one way, few large ones the other."""
+        return self.sign_p < SURE and (self.better - self.worse) * self.difference < 0
 
 
 @dataclass(frozen=True)
