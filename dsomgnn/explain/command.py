@@ -13,6 +13,7 @@ from dsomgnn.output import new_table, probability, show, write_json
 from dsomgnn.run import latest_run
 
 MOST = 12  # names in a cell
+NONE = "no teacher"
 
 
 def explain_command(run: Path | None, head: str, relation: str, tail: str | None, json: str | None) -> None:
@@ -30,9 +31,9 @@ def _summary(found: dict[str, Any]) -> Iterator[str]:
     yield f"{fact['head']['name']} - {fact['relation']['name']} - {fact['tail']['name']}  ({known})"
     yield from (f"note: {note}" for note in found["notes"])
     if agent := found["agent"]:
-        shares = ", ".join(f"{name} {_share(p)}" for name, p in agent["probability"].items())
+        shares = ", ".join(f"{name} {_share(p)}" for name, p in {**agent["probability"], NONE: agent["empty"]}.items())
         how = "" if agent["in_training"] else "; no train fact: judged as if it were one"
-        yield f"agent: chooses {', '.join(agent['chosen']) or 'no teacher'} ({shares}{how})"
+        yield f"agent: most probable set {', '.join(agent['most_probable']) or NONE} ({shares}{how})"
     if around := found["neighbourhood"]:
         names = _names(around["members"])
         yield f"neighbourhood of the query ({around['kind']}, {around['size']} entities): {names or 'none'}"

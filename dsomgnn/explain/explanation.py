@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -131,7 +132,8 @@ def _rank(scores: Tensor, right: Tensor) -> float:
 
 
 def _agent_and_teachers(case: Case) -> tuple[dict[str, Any] | None, Mapping[str, Scorer]]:
-    """Teachers by name, and what the agent would choose: each teacher's probability, None where it has no say."""
+    """Teachers by name, and how the agent would draw a set: each teacher's probability, None where it has no say, that
+    of the empty set, and the most probable set."""
     job, run = case.job, case.model.run
     learns = job.recipe.distill.policy == "reinforce"
     asked = case.asked if learns else None
@@ -147,7 +149,8 @@ def _agent_and_teachers(case: Case) -> tuple[dict[str, Any] | None, Mapping[str,
     shown = {name: share if say else None for name, share, say in zip(job.recipe.pool, shares, says, strict=True)}
     return {
         "probability": shown,
-        "chosen": [name for name, share in shown.items() if share is not None and share > 0.5],
+        "empty": math.prod(1 - share for share in shares),
+        "most_probable": [name for name, share in shown.items() if share is not None and share > 0.5],
         "in_training": bool((job.dataset.train == case.triple).all(1).any()),
     }, teachers
 

@@ -126,10 +126,19 @@ def calibrations(judged: Judged) -> dict[str, Any]:
 
 
 def choice_shares(probability: Tensor, names: Sequence[str]) -> dict[str, Any]:
-    """How often the greedy set holds each teacher, and none."""
+    """Mean probability of each teacher and of the empty set, as training draws them, and how often the most probable
+    set holds each teacher, and none."""
     taken = probability > 0.5
-    share = dict(zip(names, taken.double().mean(0).tolist(), strict=True))
-    return {"share": share, "empty": (~taken.any(1)).double().mean().item(), "n": len(taken)}
+
+    def means(values: Tensor) -> dict[str, float]:
+        return dict(zip(names, values.double().mean(0).tolist(), strict=True))
+
+    return {
+        "overall": means(probability),
+        "empty": (1 - probability.double()).prod(1).mean().item(),
+        "most_probable": {"share": means(taken), "empty": (~taken.any(1)).double().mean().item()},
+        "n": len(taken),
+    }
 
 
 def _heat(ranking: Ranking) -> dict[str, Any]:

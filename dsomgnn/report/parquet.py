@@ -2,8 +2,8 @@
 
 model, split, side ("head" or "tail": what was asked for), head, relation, tail (identifiers), head_name, relation_name,
 tail_name, optimistic, realistic, pessimistic (float64), score (float32, of the right answer), slices (list), teachers
-(list: what the agent would choose for the query; null where no agent was asked). The file's metadata says of which run
-and data.
+(list: the agent's most probable set for the query; null where no agent was asked). The file's metadata says of which
+run and data.
 """
 
 from __future__ import annotations

@@ -117,16 +117,19 @@ def agent(
     """What was chosen: over training, per relation, per kind of entity, and on the split."""
     choices = record["phases"].get("student", {}).get("choices") or {}
     share = phases["student"].share if "student" in phases else {}
-    if not choices and not report.get("chosen"):
+    chosen = report.get("chosen", {})
+    if "overall" not in chosen:  # a report of an earlier version
+        chosen = {}
+    if not choices and not chosen:
         return None
     names = dict(zip(relations.ids, relations.names, strict=True))
     return {
         "words": names | {f"inverse:{relation}": f"inverse: {name}" for relation, name in names.items()},
         "plot": lines(share, "share of training triples taught by each teacher", marks) if share else None,
         "share": share,
-        "teachers": list(choices.get("overall") or report["chosen"]["share"]),
+        "teachers": list(choices.get("overall") or chosen["overall"]),
         "choices": choices,
-        "chosen": report.get("chosen"),
+        "chosen": chosen,
     }
 
 

@@ -75,7 +75,8 @@ def test_a_teacher_without_the_modality_has_no_say_and_a_new_fact_is_judged_as_i
     assert agent["probability"]["st"] is None  # f has no text
     assert agent["probability"]["s"] is not None
     assert not agent["in_training"]
-    assert agent["chosen"] == [name for name, p in agent["probability"].items() if p is not None and p > 0.5]
+    assert agent["most_probable"] == [name for name, p in agent["probability"].items() if p is not None and p > 0.5]
+    assert agent["empty"] == pytest.approx(1 - agent["probability"]["s"])
 
 
 def test_without_a_tail_it_is_the_best_answer_and_without_a_head_the_best_head(trained: Path):
@@ -160,8 +161,11 @@ def test_the_command_shows_tables_or_json(trained: Path, named: Path, call):
     assert reply.code == 0
     around, known = "neighbourhood of the query (sampled, ", "known answers in train (2): b; c"
     walk, alike = "a -likes-> b -likes-> c", "most alike by text"
-    for words in ("a - likes - c  (known, in train)", "agent: chooses", around, known, "teacher:st", walk, alike):
+    agent = "agent: most probable set "
+    for words in ("a - likes - c  (known, in train)", agent, around, known, "teacher:st", walk, alike):
         assert words in reply.out
+    empty = explain_run(trained, "a", "likes", "c")["agent"]["empty"]
+    assert f", no teacher {empty:.2f})" in reply.out
     assert "judged as if it were one" in call("explain", trained, "a", "likes", "f").out
     reply = call("explain", trained, "a", "likes", "c", "--json", "-")
     assert json.loads(reply.out) == explain_run(trained, "a", "likes", "c")

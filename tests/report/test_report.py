@@ -13,7 +13,7 @@ import torch
 
 from dsomgnn.rank.ranks import Ranks
 from dsomgnn.report import folder
-from dsomgnn.report.measure import calibrations, figures
+from dsomgnn.report.measure import calibrations, choice_shares, figures
 
 FILES = ["ranks.parquet", "report.html", "report.json"]
 
@@ -138,6 +138,26 @@ def test_without_the_agent_the_report_leaves_out_its_choices(words: list[str], f
     assert "note: the report leaves out what the agent would choose: " in reply.err
     assert "policy.safetensors: no such file" in reply.err
     assert "chosen" not in report_of(finished)
+
+
+def test_what_the_agent_draws_is_told_apart_from_its_most_probable_set(finished: Path, call):
+    found = choice_shares(torch.tensor([[0.4, 0.4], [0.75, 0.0]]), ["s", "st"])
+    assert found["overall"] == pytest.approx({"s": 0.575, "st": 0.2})
+    assert found["empty"] == pytest.approx((0.36 + 0.25) / 2)
+    assert found["most_probable"] == {"share": {"s": 0.5, "st": 0.0}, "empty": 0.5}
+    call("rank", finished)
+    report, page = report_of(finished)["chosen"], (finished / "rank" / "report.html").read_text()
+    means = ", ".join(f"{name} {value:.2f}" for name, value in report["overall"].items())
+    assert f"was trained on: {means}, no teacher {report['empty']:.2f}." in page
+    assert "The most probable set holds" in page
+
+
+def test_a_report_of_an_earlier_version_is_still_added_to(finished: Path, call):
+    call("rank", finished)
+    report = report_of(finished) | {"chosen": {"share": {"s": 1.0, "st": 0.5}, "empty": 0.0, "n": 4}}
+    (finished / "rank" / "report.json").write_text(json.dumps(report))
+    assert call("rank", finished, "--drop", "text=1", "--model", "all").code == 0
+    assert report_of(finished)["chosen"] == report["chosen"]
 
 
 def test_the_student_of_another_run_stands_beside(finished: Path, call):
