@@ -176,19 +176,34 @@ def test_a_handful_of_triples_proves_nothing_even_where_all_agree(files: Path, t
     assert found["verdict"].endswith(few) == (word == "too few")
 
 
-def test_slices_of_a_rank_file_are_compared_one_by_one(files: Path):
+def sliced_file(path: str, ranks: list[float], slices: list[list[str]]) -> None:
+    """Parquet of the QUERIES with their ranks and slices."""
     columns = {
         name: [query[place] for query in QUERIES] for place, name in enumerate(("head", "relation", "tail", "side"))
     }
-    ranks = [float(1 + n % 5) for n in range(len(QUERIES))]
-    slices = [["odd"] if n % 3 else ["odd", "third: 1 to 3"] for n in range(len(QUERIES))]
     table = pa.table({**columns, "model": ["mine"] * 60, "split": ["test"] * 60, "rank": ranks, "slices": slices})
-    pq.write_table(table, "mine.parquet")
+    pq.write_table(table, path)
+
+
+def test_slices_of_a_rank_file_are_compared_one_by_one(files: Path):
+    ranks = [float(1 + n % 5) for n in range(len(QUERIES))]
+    sliced_file("mine.parquet", ranks, [["odd"] if n % 3 else ["odd", "third: 1 to 3"] for n in range(len(QUERIES))])
     found = compare_runs(["base.tsv", "mine.parquet"], resamples=200)["comparisons"][0]["slices"]
     assert list(found) == ["all", "head asked for", "tail asked for", "odd", "third: 1 to 3"]
     third = [1 / rank for n, rank in enumerate(ranks) if n % 3 == 0]
     assert found["third: 1 to 3"]["mrr"]["other"] == pytest.approx(sum(third) / 20)
     assert found["third: 1 to 3"]["mrr"]["queries"] == 20
+
+
+def test_a_slice_that_only_one_member_tells_of_is_compared_whoever_it_is(files: Path):
+    """A run without teachers reads no modality, and tells of no slice by who has one."""
+    ranks = [2.0] * len(QUERIES)
+    sliced_file("alone.parquet", ranks, [["odd"] if n % 2 else [] for n in range(len(QUERIES))])
+    sliced_file("taught.parquet", ranks, [["text: present"] if n % 3 else ["odd"] for n in range(len(QUERIES))])
+    for words, odd in ((["alone.parquet", "taught.parquet"], 30), (["taught.parquet", "alone.parquet"], 20)):
+        found = compare_runs(words, resamples=100)["comparisons"][0]["slices"]
+        assert list(found) == ["all", "head asked for", "tail asked for", "odd", "text: present"]
+        assert [found[name]["mrr"]["queries"] for name in ("odd", "text: present")] == [odd, 40]
 
 
 def test_the_rank_file_of_a_run_is_read_as_the_run_is(seeds: Path, call):

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import glob
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -145,15 +144,21 @@ def _rank_now(path: Path, split: str, model: str) -> pa.Table:
 
 
 def slice_masks(groups: Sequence[Group]) -> dict[str, np.ndarray]:
-    """By name, which queries are in it: all, each side, and the slices of the first file that has some."""
+    """By name, which queries are in it: all, each side, and every slice that a member has, as its first one has it."""
     index = groups[0].members[0].frame.index
     side = index.get_level_values("side")
     masks = {"all": side == side, "head asked for": side == "head", "tail asked for": side == "tail"}
-    told = next((member.slices for group in groups for member in group.members if member.slices is not None), None)
-    if told is not None:
-        rows = told.reset_index(drop=True).explode().dropna()
-        for name in sorted(rows.unique(), key=_by_number):
-            mask = pd.Series(False, index=range(len(index)))
-            mask[rows.index[rows == name]] = True
-            masks[name] = mask.to_numpy()
+    told: dict[str, np.ndarray] = {}
+    for member in (member for group in groups for member in group.members):
+        told |= _slices_of(member, told)
+    masks |= {name: told[name] for name in sorted(told, key=_by_number)}
     return {name: mask for name, mask in masks.items() if mask.any()}
+
+
+def _slices_of(member: Ranked, told: Collection[str]) -> dict[str, np.ndarray]:
+    """Those that are not told yet."""
+    if member.slices is None:
+        return {}
+    rows = member.slices.reset_index(drop=True).explode().dropna()
+    queries = range(len(member.frame))
+    return {name: np.isin(queries, rows.index[rows == name]) for name in rows.unique() if name not in told}
