@@ -99,6 +99,13 @@ def directed(triples: Tensor, num_relations: int) -> Tensor:
     return torch.cat([triples, torch.stack([tail, relation + num_relations, head], 1)])
 
 
+def degrees(triples: Tensor, size: int = 0) -> Tensor:
+    """Triples that each entity stands in, (N,) with N at least `size`; one of an entity with itself counts once."""
+    loops = triples[triples[:, 0] == triples[:, 2], 0]
+    sides = torch.bincount(triples[:, [0, 2]].reshape(-1), minlength=size)
+    return sides - torch.bincount(loops, minlength=len(sides))
+
+
 def hold_out(dataset: Dataset, share: float) -> Dataset:
     """The data set with a random share of train in place of a valid split that cannot be trusted.
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from itertools import chain, islice, product
 
-import torch
 from torch import Tensor
+
+from dsomgnn.data.triples import degrees
 
 MOST = 10
 
@@ -40,7 +41,7 @@ def paths(edges: Tensor, start: int, relation: int, end: int) -> Paths:
     direct = [Path((step,)) for step in out[out[:, 2] == end, 1].tolist()]
     there, on = _grouped(out[:, 2], out[:, 1]), _grouped(back[:, 0], back[:, 1])
     between = (there.keys() & on.keys()) - {start, end}
-    degree = torch.bincount(edges[:, 0])
+    degree = degrees(edges[: len(edges) // 2])
     indirect = (
         Path(steps, node, int(degree[node]))
         for node in sorted(between, key=lambda node: (int(degree[node]), node))

@@ -10,7 +10,7 @@ from torch import Tensor
 from dsomgnn.data.audit.cardinality import CLASSES, OUTSIDE, Cardinality
 from dsomgnn.data.audit.checks import checks
 from dsomgnn.data.audit.giveaway import named_in_text
-from dsomgnn.data.triples import Dataset
+from dsomgnn.data.triples import Dataset, degrees
 
 Slices = dict[str, Tensor]  # masks (2n,) over the queries of n triples, tails asked for first
 DEGREES = {"0": 0, "1 to 3": 3, "4 to 10": 10, "11 to 30": 30, "31 to 100": 100}
@@ -63,7 +63,7 @@ def cardinality_slices(data: Dataset, triples: Tensor) -> Slices:
 
 def degree_slices(data: Dataset, answer: Tensor) -> Slices:
     """By the number of train triples that the answer (2n,) stands in, on either side."""
-    degree = torch.bincount(data.train[:, [0, 2]].reshape(-1), minlength=data.num_entities)[answer]
+    degree = degrees(data.train, data.num_entities)[answer]
     bucket = torch.bucketize(degree, torch.tensor(list(DEGREES.values())))
     return {name: bucket == place for place, name in enumerate((*DEGREES, MOST))}
 

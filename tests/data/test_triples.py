@@ -7,7 +7,7 @@ import gzip
 import pytest
 import torch
 
-from dsomgnn.data.triples import directed, hold_out, load_dataset
+from dsomgnn.data.triples import degrees, directed, hold_out, load_dataset
 from dsomgnn.errors import DataError
 
 
@@ -30,6 +30,13 @@ def test_the_order_and_names_of_entities_tsv_hold(tiny):
 def test_the_reciprocal_of_row_i_is_row_i_plus_n():
     triples = torch.tensor([[0, 1, 2], [3, 0, 3]])
     assert directed(triples, 4).tolist() == [[0, 1, 2], [3, 0, 3], [2, 5, 0], [3, 4, 3]]
+
+
+def test_a_triple_of_an_entity_with_itself_counts_once():
+    triples = torch.tensor([[0, 0, 1], [1, 0, 1], [1, 1, 1], [3, 0, 0]])
+    assert degrees(triples, 5).tolist() == [2, 3, 0, 1, 0]
+    assert degrees(triples).tolist() == [2, 3, 0, 1]
+    assert degrees(triples[:0]).tolist() == []
 
 
 def test_an_identifier_given_twice_is_refused_with_both_lines(tiny):

@@ -28,6 +28,11 @@ def test_direct_ones_come_first_then_those_through_entities_of_few_facts():
     assert result.count == 4
 
 
+def test_a_fact_of_an_entity_with_itself_is_one_of_its_facts():
+    [path] = found([(0, 0, 2), (2, 1, 1), (2, 0, 2), (0, 1, 1)], 0, 1, 1).shown
+    assert path == Path((0, 1), through=2, degree=3)
+
+
 def test_an_entity_has_no_path_to_itself_and_a_stranger_has_none():
     assert found(FACTS, 0, 0, 0).count == found(FACTS, 5, 0, 1).count == 0
 

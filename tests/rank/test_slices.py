@@ -68,6 +68,11 @@ def test_slices_of_a_small_graph_by_hand(dataset_of):
     }
 
 
+def test_a_train_triple_of_an_answer_with_itself_is_one(dataset_of):
+    data = dataset_of(6, 2, [*TRAIN, [4, 0, 4]], [], TEST)
+    assert all_slices(data, "test")["train triples of the answer"]["1 to 3"].int().tolist() == [1, 0, 0, 1, 0, 1]
+
+
 def test_a_group_that_tells_no_query_from_another_is_left_out(dataset_of):
     data = dataset_of(6, 2, TRAIN, [], TEST[:1])
     everyone = {"text": torch.ones(6, dtype=torch.bool)}

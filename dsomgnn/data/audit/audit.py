@@ -17,7 +17,7 @@ from dsomgnn.data.audit.coverage import Coverage, coverage, entity_texts
 from dsomgnn.data.audit.examples import MOST, examples
 from dsomgnn.data.audit.giveaway import named_in_text
 from dsomgnn.data.audit.twins import Twin, twins
-from dsomgnn.data.triples import SPLITS, Dataset, load_dataset
+from dsomgnn.data.triples import SPLITS, Dataset, degrees, load_dataset
 
 RARE = 10  # train triples
 
@@ -140,7 +140,7 @@ def audit(dataset: Dataset, texts: Sequence[str] | None = None, modalities: tupl
         {split: _split(dataset, split, found[split]) for split in SPLITS},
         {what: _names(outside[what] & ~used["train"][what], ids[what]) for what in ids},
         {what: _names(~(outside[what] | used["train"][what]), ids[what]) for what in ids},
-        _spread(torch.bincount(dataset.train[:, [0, 2]].reshape(-1), minlength=dataset.num_entities)),
+        _spread(degrees(dataset.train, dataset.num_entities)),
         _spread(torch.bincount(dataset.train[:, 1], minlength=dataset.num_relations)),
         _relations(dataset, found["test"]),
         twins(dataset),
