@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -16,9 +16,10 @@ from dsomgnn.predict.best import BUDGET, Scorer, all_scores, scores_of, top
 from dsomgnn.predict.facts import Facts, facts_of
 from dsomgnn.predict.loaded import Loaded
 
-BEST = 50  # answers of a query that are looked at
+BEST, MORE = 50, 4  # answers of a query that are looked at; so many times as many where that was too few
+COLUMNS = ("facts", "plausibility", "of_tail", "of_head")
 POOL, LEAST = 20, 2_000  # candidates for each fact that is wanted, and at the least, that are judged from both ends
-CHUNK = 1 << 12  # queries
+CHUNK = 1 << 12  # queries, of BEST answers each
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Discovery:
     plausibility: Tensor
     of_tail: Tensor
     of_head: Tensor
-    confirmed: int
+    confirmed: int = 0
 
 
 @torch.no_grad()
@@ -43,8 +44,8 @@ def discover(model: Loaded, n: int = 100, relations: str | Sequence[str] = ()) -
     """The n facts that are most plausible and in no split, of the named relations or of all.
 
     Candidates are the 50 best answers, of those that no split holds, to each query that train asks, and of these the
-    20 n that are most plausible from the end that they were asked from. Raises RecipeError, and DataError where the
-    data set is not at hand.
+    20 n that are most plausible from the end that they were asked from; where others could be among the n, they are
+    looked at, too. Raises RecipeError, and DataError where the data set is not at hand.
     """
     at_least("-n", n, 1)
     named = [relations] if isinstance(relations, str) else relations
@@ -52,33 +53,79 @@ def discover(model: Loaded, n: int = 100, relations: str | Sequence[str] = ()) -
     facts, scorer = model.need_facts(), model.scorer
     data = facts.dataset
     train = Answers.of(data.train, data.num_entities, model.num_relations)
-    new = _candidates(scorer, train, facts, wanted, max(POOL * n, LEAST))
-    plausible, of_tail, of_head = _judged(scorer, train, new)
-    order = plausible.argsort(descending=True, stable=True)[:n]
-    held = _of(wanted, _held(facts, train), model.num_relations)
-    confirmed = (_judged(scorer, train, held)[0] >= plausible[order[-1]]).sum() if len(order) else 0
-    return Discovery(new[order], plausible[order], of_tail[order], of_head[order], int(confirmed))
+    queries = _of(wanted, train.queries, model.num_relations)
+    pool, bound = _candidates(scorer, train, facts, queries, max(POOL * n, LEAST))
+    found = _completed(scorer, train, facts, _best(n, _judged(scorer, train, pool)), queries, bound, n)
+    held = _judged(scorer, train, _of(wanted, _held(facts, train), model.num_relations))
+    confirmed = (held.plausibility >= found.plausibility[-1]).sum() if len(found.facts) else 0
+    return replace(found, confirmed=int(confirmed))
 
 
-def _candidates(scorer: Scorer, train: Answers, facts: Facts, wanted: Tensor, size: int) -> Tensor:
-    """Triples (size, 3) that no split holds, the most plausible from the end that they are asked from. None joins an
-    entity with itself, unless train holds such a fact of the relation."""
+def _candidates(scorer: Scorer, train: Answers, facts: Facts, queries: Tensor, size: int) -> tuple[Tensor, Tensor]:
+    """Triples (size, 3) that no split holds, the most plausible from the end that they are asked from; and how
+    plausible at most, from there, those answers to the queries (B, 2) are that are left out, (B,)."""
+    pool, plausible, least, bounds = facts.dataset.train[:0], torch.zeros(0), 0.0, [torch.zeros(0)]
+    for found, near, bound in _answers(scorer, train, facts, queries, BEST):
+        pool, plausible = torch.cat([pool, found]), torch.cat([plausible, near])
+        if len(pool) > size:
+            plausible, kept = plausible.topk(size)
+            pool, least = pool[kept], float(plausible[-1])
+        bounds.append(bound)
+    return pool.unique(dim=0), torch.cat(bounds).clamp(min=least)
+
+
+def _completed(
+    scorer: Scorer, train: Answers, facts: Facts, found: Discovery, queries: Tensor, bound: Tensor, n: int
+) -> Discovery:
+    """With what was left out, though it is more plausible than the n-th: `bound` (B,) of each query's answers."""
+    k = BEST
+    while len(queries := queries[bound > _least(found, n)]):
+        k, bounds = MORE * k, []
+        for new, near, rest in _answers(scorer, train, facts, queries, k):
+            better = _without(found.facts, new[near > _least(found, n)])
+            found = _best(n, found, _judged(scorer, train, better)) if len(better) else found
+            bounds.append(rest)
+        bound = torch.cat(bounds)
+    return found
+
+
+def _answers(
+    scorer: Scorer, train: Answers, facts: Facts, queries: Tensor, k: int
+) -> Iterator[tuple[Tensor, Tensor, Tensor]]:
+    """Part by part of the queries: their k best triples (m, 3) that no split holds, how plausible these are from the
+    end that they are asked from (m,), and for each query how plausible at most the others are. None joins an entity
+    with itself, unless train holds such a fact of the relation."""
     triples = facts.dataset.train
-    loops = triples[triples[:, 0] == triples[:, 2], 1].unique()
-    queries = _of(wanted, train.queries, train.width // 2)
-    pool, plausible, done = triples[:0], torch.zeros(0), 0
+    loops, done = triples[triples[:, 0] == triples[:, 2], 1].unique(), 0
     with Counter("queries asked") as count:
-        for part in queries.split(CHUNK):
-            best = top(scorer, part, BEST, facts.answers)
+        for part in queries.split(max(1, CHUNK * BEST // k)):
+            best = top(scorer, part, k, facts.answers)
             found = facts_of(part[:, None], best.entity, train.width // 2)
             looped = found[..., 0] == found[..., 2]
             left = (best.score > -torch.inf) & (~looped | torch.isin(found[..., 1], loops))
-            near = (_shared(train, part)[:, None] * best.probability)[left]
-            pool = torch.cat([pool, found[left]])
-            plausible, kept = torch.cat([plausible, near]).topk(min(size, len(pool)))
-            pool, done = pool[kept], done + len(part)
+            near = _shared(train, part)[:, None] * best.probability
+            yield found[left], near[left], near[:, -1] * (k < len(scorer.entities))
+            done += len(part)
             count(done, len(queries))
-    return pool.unique(dim=0)
+
+
+def _best(n: int, *parts: Discovery) -> Discovery:
+    """The n most plausible facts of all."""
+    facts, plausible, of_tail, of_head = (torch.cat([getattr(p, name) for p in parts]) for name in COLUMNS)
+    order = plausible.argsort(descending=True, stable=True)[:n]
+    return Discovery(facts[order], plausible[order], of_tail[order], of_head[order])
+
+
+def _least(found: Discovery, n: int) -> float:
+    """How plausible the n-th is; 0 where there are fewer."""
+    return float(found.plausibility[n - 1]) if len(found.facts) >= n else 0.0
+
+
+def _without(known: Tensor, facts: Tensor) -> Tensor:
+    """The facts (n, 3), each once, that are not known (m, 3)."""
+    facts = facts.unique(dim=0)
+    row = torch.cat([known, facts]).unique(dim=0, return_inverse=True)[1]
+    return facts[~torch.isin(row[len(known) :], row[: len(known)])]
 
 
 def _held(facts: Facts, train: Answers) -> Tensor:
@@ -94,12 +141,12 @@ def _of(wanted: Tensor, rows: Tensor, relations: int) -> Tensor:
     return rows[torch.isin(rows[:, 1] % relations, wanted)] if len(wanted) else rows
 
 
-def _judged(scorer: Scorer, train: Answers, facts: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Plausibility of facts (n, 3), and the probabilities of their tails and heads, (n,) each."""
+def _judged(scorer: Scorer, train: Answers, facts: Tensor) -> Discovery:
+    """Facts (n, 3) as they are, with their plausibility from both ends."""
     asked = directed(facts, train.width // 2)
     queries, probability = asked[:, :2], _probabilities(scorer, asked[:, :2], asked[:, 2])
     plausible = (_shared(train, queries) * probability).view(2, len(facts)).amin(0)
-    return plausible, *probability.view(2, len(facts))
+    return Discovery(facts, plausible, *probability.view(2, len(facts)))
 
 
 def _shared(train: Answers, queries: Tensor) -> Tensor:

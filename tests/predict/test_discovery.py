@@ -82,6 +82,22 @@ def test_few_candidates_leave_the_best_ones(trained: Path, monkeypatch: pytest.M
     torch.testing.assert_close(few.plausibility, whole.plausibility)
 
 
+@pytest.mark.parametrize(("best", "least"), [(1, 2000), (2, 2000), (50, 3)], ids=["answers", "two answers", "pool"])
+def test_facts_that_a_first_look_leaves_out_are_found(best: int, least: int, trained: Path, monkeypatch):
+    """Few answers of each query, or few candidates of all: what may be among the n is asked for again."""
+    model = dsomgnn.load(trained)
+    whole = {n: discover(model, n) for n in (1, 3, 9, 14, 1000)}
+    monkeypatch.setattr(discovery, "BEST", best)
+    monkeypatch.setattr(discovery, "LEAST", least)
+    monkeypatch.setattr(discovery, "POOL", 1)
+    monkeypatch.setattr(discovery, "MORE", 2)
+    for n, wanted in whole.items():
+        found = discover(model, n)
+        torch.testing.assert_close(found.plausibility, wanted.plausibility)
+        assert set(words(model, found.facts)) == set(words(model, wanted.facts))
+        assert found.confirmed == wanted.confirmed
+
+
 def test_a_loop_is_proposed_only_where_train_has_one_of_the_relation(workshop: Path, call):
     with Path("tiny/train.txt").open("a") as file:
         file.write("d\tlikes\td\n")
