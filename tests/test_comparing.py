@@ -6,6 +6,7 @@ import io
 import json
 import re
 import shutil
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -16,7 +17,8 @@ import torch
 from conftest import write_workshop
 from rich.console import Console
 
-from dsomgnn.compare.measure import _compared
+from dsomgnn.compare.groups import Group, read_group
+from dsomgnn.compare.measure import _compared, measure
 from dsomgnn.comparing import compare_runs, comparison_table, group_table
 from dsomgnn.errors import RecipeError
 from dsomgnn.fit import fit_recipe
@@ -152,6 +154,21 @@ def test_a_group_that_is_not_seeds_of_one_recipe_is_compared_with_a_warning(seed
         "warning: wide-0,wide-0: some of its runs have the same seed",
     ]
     assert Path("out.html").read_text().count("Take care: ") == 3
+
+
+def test_runs_of_other_seeds_are_compared_with_a_warning(seeds: Path):
+    doubts = compare_runs(["alone-0,alone-1", "wide-2,wide-1", "wide-1,wide-0", "wide-*"], resamples=200)["doubts"]
+    assert doubts == ["wide-2,wide-1: its seeds, 1, 2, are not 0, 1, as alone-0,alone-1 has"]
+
+
+@pytest.mark.parametrize(("other", "called"), [((0, 1), "seeds"), ((1, 2), "runs"), ((None, None), "seeds")])
+def test_pairs_of_runs_with_other_seeds_are_not_called_pairs_of_seeds(other: tuple, called: str, files: Path):
+    baseline, better = ([read_group(name, "test", None).members[0]] * 2 for name in ("base.tsv", "better.tsv"))
+    groups = [
+        Group(name, tuple(replace(member, seed=seed) for member, seed in zip(members, of, strict=True)))
+        for name, members, of in (("a", baseline, (0, 1)), ("b", better, other))
+    ]
+    assert f"over 2 pairs of {called} [" in measure(groups, "test", None, 300, 0)["comparisons"][0]["verdict"]
 
 
 def test_a_difference_beyond_chance_over_triples_may_be_noise_over_seeds(files: Path):

@@ -61,7 +61,8 @@ def same_queries(groups: Sequence[Group], ties: str | None) -> str:
 
 
 def doubts(groups: Sequence[Group]) -> list[str]:
-    """What may be wrong with groups that can be compared: members that are not seeds of one recipe, or the first's."""
+    """What may be wrong with groups that can be compared: members that are not seeds of one recipe, or the first's, or
+    that have other seeds than the first's."""
     mixed = [group.name for group in groups if len({member.settings for member in group.members}) > 1]
     again = [
         group.name
@@ -70,11 +71,23 @@ def doubts(groups: Sequence[Group]) -> list[str]:
     ]
     first, *others = [(group.name, {Path(member.name).resolve() for member in group.members}) for group in groups]
     shared = [name for name, members in others if members & first[1]]
+    unlike = [(group.name, _seeds(group)) for group in groups[1:] if unlike_seeds(groups[0], group)]
     return [
         *(f"{name}: shares runs with {first[0]}, which it is compared with" for name in shared),
         *(f"{name}: its runs differ in more than their seed" for name in mixed),
         *(f"{name}: some of its runs have the same seed" for name in again),
+        *(f"{name}: its seeds, {own}, are not {_seeds(groups[0])}, as {first[0]} has" for name, own in unlike),
     ]
+
+
+def unlike_seeds(first: Group, other: Group) -> bool:
+    """Whether as many runs on either side, which are paired, are known to have other seeds than those of the other."""
+    mine, theirs = ([member.seed for member in group.members] for group in (first, other))
+    return len(mine) == len(theirs) > 1 and None not in (*mine, *theirs) and mine != theirs
+
+
+def _seeds(group: Group) -> str:
+    return ", ".join(str(member.seed) for member in group.members)
 
 
 def _refuse_other_queries(first: Ranked, other: Ranked) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from dsomgnn.compare.groups import Group, doubts, same_queries, slice_masks
+from dsomgnn.compare.groups import Group, doubts, same_queries, slice_masks, unlike_seeds
 from dsomgnn.compare.words import probability
 from dsomgnn.rank.paired import METRICS, Difference, Spread, metric_values, over_seeds, paired
 
@@ -25,9 +25,14 @@ def measure(groups: Sequence[Group], split: str, ties: str | None, resamples: in
     baseline, *others = [torch.stack(runs) for runs in values]
     found = [_compared(baseline, other, unit, slices, resamples, seed) for other in others]
     names = [group.name for group in groups]
+    pairs_of = ["runs" if unlike_seeds(groups[0], group) else "seeds" for group in groups[1:]]
+    words = [
+        verdict(name, names[0], each["all"]["mrr"], of)
+        for name, each, of in zip(names[1:], found, pairs_of, strict=True)
+    ]
     comparisons = [
-        {"baseline": names[0], "other": name, "verdict": verdict(name, names[0], each["all"]["mrr"]), "slices": each}
-        for name, each in zip(names[1:], found, strict=True)
+        {"baseline": names[0], "other": name, "verdict": said, "slices": each}
+        for name, each, said in zip(names[1:], found, words, strict=True)
     ]
     figures = [_figures(group, runs) for group, runs in zip(groups, values, strict=True)]
     counts = {"triples": int(unit.max()) + 1, "queries": len(frame), "resamples": resamples, "seed": seed}
@@ -80,9 +85,9 @@ def word(difference: Difference, seeds: Spread | None) -> str:
     return "better" if difference.difference > 0 else "worse"
 
 
-def verdict(other: str, baseline: str, found: Mapping[str, Any]) -> str:
+def verdict(other: str, baseline: str, found: Mapping[str, Any], pairs_of: str = "seeds") -> str:
     """In words, whether the difference in MRR is more than noise, and whether the sign test says the opposite."""
-    return _of_the_mean(other, baseline, found) + _of_the_signs(found)
+    return _of_the_mean(other, baseline, found, pairs_of) + _of_the_signs(found)
 
 
 def _of_the_signs(found: Mapping[str, Any]) -> str:
@@ -92,12 +97,12 @@ def _of_the_signs(found: Mapping[str, Any]) -> str:
     return f" The sign test says the opposite: {counts} (p {probability(found['sign_p'])})."
 
 
-def _of_the_mean(other: str, baseline: str, found: Mapping[str, Any]) -> str:
+def _of_the_mean(other: str, baseline: str, found: Mapping[str, Any], pairs_of: str) -> str:
     """Over triples, and over seeds where there are some."""
     told, seeds = f"{other} against {baseline}: {found['difference']:+.4f} MRR", found["seeds"]
     over_triples = f"interval over triples {_span(found)}"
     pairs = len(seeds["pairs"]) if seeds else 0
-    of_seeds = f"over {pairs} pairs of seeds" if pairs else "over seeds"
+    of_seeds = f"over {pairs} pairs of {pairs_of}" if pairs else "over seeds"
     if found["verdict"] == SAME:
         return f"{told}: not one triple is ranked otherwise."
     if found["verdict"] == NOISE:
