@@ -402,6 +402,15 @@ def test_a_binary_file_is_no_rank_file(files: Path, call):
     assert (reply.code, "bad.parquet: cannot be read" in reply.err) == (3, True)
 
 
+@pytest.mark.parametrize(("side", "told"), [("tail", "tail asked for"), ("head", "head asked for"), ("", "both sides")])
+def test_the_heading_says_which_sides_were_asked_for(side: str, told: str, files: Path, call):
+    for name, rank in (("one.tsv", 2), ("other.tsv", 1)):
+        ranks_file(name, [rank], [query for query in QUERIES if query[3].startswith(side)])
+    assert call("compare", "one.tsv", "other.tsv").out.startswith(
+        f"test, filtered, ties realistic: 30 triples, {told}\n"
+    )
+
+
 def test_other_queries_are_counted_and_shown(files: Path, call):
     queries = [*QUERIES[2:], ("x", "likes", "y", "tail")]
     ranks_file("fewer.tsv", [2], queries)

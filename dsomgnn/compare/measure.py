@@ -36,8 +36,9 @@ def measure(groups: Sequence[Group], split: str, ties: str | None, resamples: in
     ]
     figures = [_figures(group, runs) for group, runs in zip(groups, values, strict=True)]
     counts = {"triples": int(unit.max()) + 1, "queries": len(frame), "resamples": resamples, "seed": seed}
+    sides = sorted(frame.index.unique("side"))
     told = {"groups": figures, "comparisons": comparisons, "doubts": doubts(groups)}
-    return {"split": split, "ties": ties, **counts, **told}
+    return {"split": split, "ties": ties, "sides": sides, **counts, **told}
 
 
 def _figures(group: Group, runs: Sequence[Tensor]) -> dict[str, Any]:

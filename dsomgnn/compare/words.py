@@ -14,7 +14,8 @@ COLUMNS = (
 
 
 def heading(result: Mapping[str, Any]) -> str:
-    return f"{result['split']}, filtered, ties {result['ties']}: {result['triples']:,} triples, both sides"
+    sides = "both sides" if len(result["sides"]) > 1 else f"{result['sides'][0]} asked for"
+    return f"{result['split']}, filtered, ties {result['ties']}: {result['triples']:,} triples, {sides}"
 
 
 def figure(group: Mapping[str, Any], metric: str) -> str:
