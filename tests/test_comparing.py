@@ -71,10 +71,8 @@ def test_a_comparison_fits_80_columns_with_every_figure_whole(files: Path):
     Console(file=shown, width=80).print(group_table(result), comparison_table(result["comparisons"][0]))
     assert "…" not in shown.getvalue()
     lines = [line.split() for line in shown.getvalue().splitlines()]
-    [at] = [place for place, line in enumerate(lines) if line[:2] == ["all:", "MRR"]]
-    row = lines[at]
+    [row] = [line for line in lines if line[:2] == ["all:", "MRR"]]
     assert (row[:4], len(row), row[-2:]) == (["all:", "MRR", "60", "0.3750"], 9, ["<0.001", "better"])
-    assert lines[at + 1] == ["30:0"]
 
 
 def test_a_sign_test_that_says_the_opposite_of_the_mean_is_marked(files: Path, call):
@@ -82,7 +80,7 @@ def test_a_sign_test_that_says_the_opposite_of_the_mean_is_marked(files: Path, c
     ranks_file("base.tsv", [1] * 12 + [20] * 48)
     ranks_file("other.tsv", [100] * 12 + [19] * 48)
     reply = call("compare", "base.tsv", "other.tsv", "--resamples", 300, "--html", "out.html")
-    assert re.search(r"^all: MRR .* 0\.001 +worse! *\n +24:6 *$", reply.out, re.MULTILINE)
+    assert re.search(r"^all: MRR .* 0\.001 +worse! *$", reply.out, re.MULTILINE)
     assert "! the sign test says the opposite of the mean" in reply.out
     [verdict] = [line for line in reply.out.splitlines() if line.startswith("other.tsv against base.tsv: -")][-1:]
     assert "MRR, worse: " in verdict
