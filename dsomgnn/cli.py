@@ -93,7 +93,9 @@ def rank(
     ] = None,
     drop: Annotated[
         Optional[list[str]],  # noqa: UP045
-        typer.Option(metavar="NAME=SHARE", help="Take a modality from that share of the entities. May be repeated."),
+        typer.Option(
+            metavar="NAME=SHARE", help="Take a modality from that share of those that have it. May be repeated."
+        ),
     ] = None,
     baseline: Annotated[
         Optional[Path],  # noqa: UP045

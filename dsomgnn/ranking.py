@@ -34,7 +34,7 @@ STUDENT, ENSEMBLE, BASELINE = "student", "ensemble", "baseline:"
 class Ranking:
     """A run with its data, and the ranks of its models on one split, made when they are asked for.
 
-    `ties` is the reading that counts; `drop` the share of the entities, by modality, that has lost it; `seconds` what
+    `ties` is the reading that counts; `drop` the share, by modality, of those that had it which lost it; `seconds` what
     ranking has taken.
     """
 
@@ -120,8 +120,8 @@ def rank_run(
     "slices", the same by name, only for entities without a fact in train (report.json, which `dsomgnn rank` writes, has
     all slices); "relations", {"mrr", "n"} by identifier; "ties", the MRR by each reading of them.
 
-    `model`: student, teacher:NAME, ensemble, or all. `drop`: share of the entities, by modality, that lose it before
-    teachers are ranked (a test of robustness). Raises CheckpointError, DataError, RecipeError.
+    `model`: student, teacher:NAME, ensemble, or all. `drop`: share, by modality, of the entities that have it
+    which lose it before teachers are ranked (a test of robustness). Raises CheckpointError, DataError, RecipeError.
     """
     names = model_names(run_path, model)
     return open_ranking(run_path, names, split, ties, drop).result(names)
@@ -148,7 +148,7 @@ def refuse_unknown_model(model: str, known: Sequence[str]) -> None:
 
 
 def without(job: Job, drop: Mapping[str, float]) -> Job:
-    """The job after a random share of the entities, by modality, has lost its features; the same for the same seed."""
+    """The job after a random share, by modality, of those that have it lost it; the same for the same seed."""
     features = {n: f.kept(1 - drop.get(n, 0.0), job.recipe.seed) for n, f in job.mkg.features.items()}
     mkgs = [MKG(mkg.dataset, features, mkg.train) for mkg in (job.mkg, job.teacher_mkg)]
     return replace(job, mkg=mkgs[0], teacher_mkg=mkgs[1]) if drop else job

@@ -81,7 +81,7 @@ def test_worldfacts_has_no_triple_twice_and_nothing_outside_train(dataset):
 
 
 def test_worldfacts_leaks_no_more_reversed_pairs_than_its_readme_tells(dataset, readme: str):
-    told = int(re.search(r"(\d+) test pairs stand reversed in train", readme)[1])
+    told = int(re.search(r"(\d+) test triples join a pair that train joins the other way round", readme)[1])
     pairs = {(h, t) for h, _, t in dataset.train.tolist()}
     assert sum((t, h) in pairs for h, _, t in dataset.test.tolist()) == told
 

@@ -12,6 +12,7 @@ from conftest import ROOT
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dsomgnn.data.audit.audit import audit_folder
 from dsomgnn.data.cards import ORDERS, SPLITS, Card, File, card_of, known_cards, load_card, mismatch, order_digest
 from dsomgnn.data.names import entity_name, relation_name
 from dsomgnn.data.tables import find_file, read_rows
@@ -35,6 +36,12 @@ def test_every_file_of_a_card_is_as_it_says(card: Card, folder: Path):
     found = {name: find_file(folder, name) for name in card.files}
     assert {name: path and mismatch(path, card.files[name]) for name, path in found.items()} == dict.fromkeys(found)
     assert all(found.values())
+
+
+def test_the_card_of_worldfacts_counts_reversed_pairs_as_the_audit_does(worldfacts: Path):
+    counts = {each.relation: each.test["reversed_in_train"] for each in audit_folder(worldfacts).by_relation}
+    [told] = [defect for defect in card_of("worldfacts").defects if "the other way round" in defect]
+    assert [int(number) for number in re.findall(r"\d+", told)] == [sum(counts.values()), counts["borders"]]
 
 
 def test_counts_and_order_are_those_of_the_files(card: Card, folder: Path):
