@@ -141,7 +141,7 @@ class AgentRecipe(Section):
     rows: Count = 256
     hidden: Count = 128
     prior: Annotated[float, Field(gt=0, lt=1)] = 0.9
-    entropy: Weight = 0.01
+    entropy: Weight = 0.1
     lr: Positive = 1e-3
     clip: Positive = 1.0
 

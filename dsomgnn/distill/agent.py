@@ -19,7 +19,7 @@ class AgentOptions:
     reward: str = "log-probability"
     baseline: str = "mean"
     rows: int = 256
-    entropy: float = 0.01
+    entropy: float = 0.1
     lr: float = 1e-3
     clip: float = 1.0
     credit: str = "mean"
