@@ -40,9 +40,9 @@ class Lesson:
         """One REINFORCE step of the agent on `rows` random triples."""
         by_gain = self.agent.options.reward == "log-probability"
         view, row, position, target = self._view(self.held if by_gain and self.held is not None else self.trained)
-        state = self.distiller.state(view, row, position, target)
-        delta = self._gain(view, row, target) if by_gain else self._improvement(view, row, target)
-        return self.agent.learn(state, self.distiller.mask(view)[row], delta)
+        state, mask = self.distiller.state(view, row, position, target), self.distiller.mask(view)[row]
+        delta = self._gain(view, row, target, mask) if by_gain else self._improvement(view, row, target)
+        return self.agent.learn(state, mask, delta)
 
     @torch.no_grad()
     def _view(self, triples: Tensor) -> tuple[View, Tensor, Tensor, Tensor]:
@@ -70,11 +70,11 @@ class Lesson:
         taught, weights = (view.logits[row], self._soft(view, row), view.near.of_rows(row)), self.distiller.weights
         return lambda action: improvement(action, *taught, effect, weights, view.pool, self.agent.options.credit)
 
-    def _gain(self, view: View, row: Tensor, target: Tensor) -> Delta:
+    def _gain(self, view: View, row: Tensor, target: Tensor, mask: Tensor) -> Delta:
         """How much more sets of teachers give the targets than all teachers do."""
-        (rivals, logits), soft, distiller = self._each(view, row, target), self._soft(view, row), self.distiller
-        student = rivals.log_share(view.pool.weigh(logits / distiller.weights.tau).softmax(1))
-        everyone = rivals.log_share(soft(set_weights(distiller.mask(view)[row])))
+        (rivals, logits), soft = self._each(view, row, target), self._soft(view, row)
+        student = rivals.log_share(view.pool.weigh(logits / self.distiller.weights.tau).softmax(1))
+        everyone = rivals.log_share(soft(set_weights(mask)))
         return lambda action: log_probability_gain(action, rivals, soft, everyone, student)
 
     def _soft(self, view: View, row: Tensor) -> SoftLabels:
