@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
 
@@ -223,9 +223,7 @@ def make_distiller(job: Job, student: Model, teachers: list[FrozenTeacher]) -> D
 
 def _make_agent(job: Job, width: int, teachers: int) -> Agent:
     agent = job.recipe.agent
-    options = AgentOptions(
-        agent.reward, agent.baseline, agent.rows, agent.entropy, agent.lr, agent.clip, agent.credit, agent.prior
-    )
+    options = AgentOptions(**agent.model_dump(include={field.name for field in fields(AgentOptions)}))
     return Agent(Policy(width, teachers, agent.hidden, agent.prior).to(job.device), options)
 
 

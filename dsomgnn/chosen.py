@@ -11,7 +11,7 @@ from dsomgnn.batches import TrainingQueries
 from dsomgnn.build import Job, make_states
 from dsomgnn.data.answers import Answers
 from dsomgnn.data.mkg import MKG
-from dsomgnn.data.triples import directed
+from dsomgnn.data.triples import directed, without
 from dsomgnn.distill.agent import Agent, AgentOptions
 from dsomgnn.distill.distiller import Distiller
 from dsomgnn.distill.losses import LossWeights
@@ -41,8 +41,7 @@ def _merged_with(triples: Tensor, answers: Answers, train: Tensor) -> Tensor:
     """Other triples of train that ask for the tail, or the head, as one of these triples does."""
     queries = directed(train, answers.width // 2)[:, :2]
     train = train[(answers.find(queries) >= 0).view(2, len(train)).any(0)]
-    known = torch.cat([triples, train]).unique(dim=0, return_inverse=True)[1]
-    return train[~torch.isin(known[len(triples) :], known[: len(triples)])]
+    return without(train, triples)
 
 
 @torch.no_grad()

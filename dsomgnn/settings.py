@@ -122,12 +122,11 @@ class Distill(Section):
 class AgentRecipe(Section):
     """The policy and its REINFORCE steps, one `every` so many batches; only read with policy = "reinforce".
 
-    `reward`: for how much more probability a set of teachers gives a right answer than all teachers do, or for how much
-    a step on what it teaches improves the student. `reward_on`: a `reserve` of train that no model learns from
-    meanwhile, train itself, or the valid split, so that no teacher does without a part of train; then what selects
-    models has also chosen their teachers. `credit`: whether a set of teachers earns what its soft labels do together,
-    or the sum of what each does alone, so that all who help belong to it. `prior`: the probability of every teacher
-    before anything is learnt; `entropy` weighs the pull back there.
+    `reward`: for how much more probability a set of teachers gives a right answer than all do, or for how much a step
+    on what it teaches improves the student. `reward_on`: a `reserve` of train that no model learns from meanwhile,
+    train itself, or the valid split, so that no teacher does without a part of train; then what selects models has
+    chosen their teachers too. `credit`: whether a set earns what its soft labels do together, or the sum of what each
+    does alone. `prior`: the probability of every teacher at first; `entropy` weighs the pull back there.
     """
 
     reward: Literal["improvement", "log-probability"] = "log-probability"

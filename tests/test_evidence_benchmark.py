@@ -183,6 +183,12 @@ def test_a_test_of_runs_that_were_made_again_elsewhere_is_marked(made: Path):
     again.lines = [line | {"mrr": line["mrr"] + 0.01} if line["kind"] == "run" else line for line in again.lines]
     assert "† [" in told()
     assert "on another processor" in told()
+    before = len(records(made).lines)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(runs, "dsomgnn", in_this_process)
+        patch.setattr(Records, "of_the_table", lambda *_: False)
+        assert call(made, *WORDS) == 0
+    assert len(records(made).lines) == before, "a test that is no better is not added again"
 
 
 def test_settings_of_a_whole_suite_are_those_of_every_trial(made: Path):

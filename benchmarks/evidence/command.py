@@ -78,7 +78,9 @@ def _test(suite: Suite, records: Records, names: Sequence[str], ranks: Sequence[
         at_hand = all((runs / folder).exists() for side in sides for folder in folders(side))
         test = records.test(one, other)
         if seeds[0] and seeds[0] == seeds[1] and at_hand and not (test and records.of_the_table(test)):
-            records.add(paired_test(*sides, runs))
+            made = paired_test(*sides, runs)
+            if not test or records.of_the_table(made):
+                records.add(made)
 
 
 def _refresh(page: Path, table: str) -> None:

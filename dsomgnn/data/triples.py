@@ -106,6 +106,12 @@ def degrees(triples: Tensor, size: int = 0) -> Tensor:
     return sides - torch.bincount(loops, minlength=len(sides))
 
 
+def without(triples: Tensor, others: Tensor) -> Tensor:
+    """The triples (n, 3) that are none of the others (m, 3), in order."""
+    row = torch.cat([others, triples]).unique(dim=0, return_inverse=True)[1]
+    return triples[~torch.isin(row[len(others) :], row[: len(others)])]
+
+
 def hold_out(dataset: Dataset, share: float) -> Dataset:
     """The data set with a random share of train in place of a valid split that cannot be trusted.
 

@@ -49,9 +49,6 @@ def geometric(log_probs: Tensor, weights: Tensor) -> Tensor:
     return (log_probs * weights.T[:, :, None]).sum(0).log_softmax(1)
 
 
-COMBINED = {"mean": mix, "product": geometric}
-
-
 def kl(log_p: Tensor, log_u: Tensor) -> Tensor:
     """KL(p||u) per row, (B,)."""
     return (log_p.exp() * (log_p - log_u)).sum(1)

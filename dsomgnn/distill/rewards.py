@@ -39,9 +39,9 @@ def improvement(
     soft labels (B, N) at tau of teachers' shares (B, K), to be overwritten; `near`: M of each row.
 
     Without the split by neighbourhood the effect of a mean of soft labels is, to first order, the mean of their
-    effects, never above that of the best member: it is the entropy bonus that keeps the policy from teaching by one
-    teacher alone. With the `credit` "sum" of what its members do alone, every teacher that helps belongs to the best
-    set.
+    effects, never above that of the best member: it is the pull to the prior that keeps the policy from teaching by
+    one teacher alone. With the `credit` "sum" of what its members do alone, every teacher that helps belongs to the
+    best set.
     """
 
     def of(chosen: Tensor) -> Tensor:

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from dsomgnn.counter import Counter
 from dsomgnn.data.answers import Answers
-from dsomgnn.data.triples import directed
+from dsomgnn.data.triples import directed, without
 from dsomgnn.errors import at_least
 from dsomgnn.predict.best import BUDGET, Scorer, all_scores, scores_of, top
 from dsomgnn.predict.facts import Facts, facts_of
@@ -82,7 +82,7 @@ def _completed(
     while len(queries := queries[bound > _least(found, n)]):
         k, bounds = MORE * k, []
         for new, near, rest in _answers(scorer, train, facts, queries, k):
-            better = _without(found.facts, new[near > _least(found, n)])
+            better = without(new[near > _least(found, n)].unique(dim=0), found.facts)
             found = _best(n, found, _judged(scorer, train, better)) if len(better) else found
             bounds.append(rest)
         bound = torch.cat(bounds)
@@ -119,13 +119,6 @@ def _best(n: int, *parts: Discovery) -> Discovery:
 def _least(found: Discovery, n: int) -> float:
     """How plausible the n-th is; 0 where there are fewer."""
     return float(found.plausibility[n - 1]) if len(found.facts) >= n else 0.0
-
-
-def _without(known: Tensor, facts: Tensor) -> Tensor:
-    """The facts (n, 3), each once, that are not known (m, 3)."""
-    facts = facts.unique(dim=0)
-    row = torch.cat([known, facts]).unique(dim=0, return_inverse=True)[1]
-    return facts[~torch.isin(row[len(known) :], row[: len(known)])]
 
 
 def _held(facts: Facts, train: Answers) -> Tensor:

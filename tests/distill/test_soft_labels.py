@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from dsomgnn.batches import Batch
-from dsomgnn.distill.losses import COMBINED, LossWeights, geometric, mix
+from dsomgnn.distill.losses import LossWeights, geometric, mix
 from dsomgnn.distill.soft_labels import soft_labels
 from dsomgnn.distill.teachers import FrozenTeacher
 from dsomgnn.models.score import ComplEx
@@ -14,6 +14,7 @@ from dsomgnn.pool import EVERYONE, Pool
 
 N, K = 9, 3
 LOW_AND_FULL = (torch.bfloat16, torch.float32)
+COMBINED = {"mean": mix, "product": geometric}
 
 
 def teachers():
