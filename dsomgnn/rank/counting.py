@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import warnings
 from collections.abc import Callable, Iterator
 from functools import cache
@@ -107,6 +108,7 @@ class Pruned:
         self.size, self.lost = sizes
         self.threads = torch.get_num_threads()
         self.scores = max(1, budget // (2 * self.threads * dtype.itemsize))  # a mask and copies take as much again
+        self.own = threading.local()
         _refuse(torch.isfinite(self.size).all())
         _hush()
 
@@ -119,7 +121,7 @@ class Pruned:
         rough, slope, right = query.to(self.rough.dtype), self._slopes(query), self._exact(query, row, target)
         above, level = torch.zeros(2, len(row), dtype=torch.long)
         for tile in self._tiles(len(queries)):
-            scores = rough @ self.rough[tile].T
+            scores = self._multiply(rough, self.rough[tile])
             scores[_inside(tile, known_row, known)] = -torch.inf
             for number, which in enumerate(parts):
                 at = row[which]
@@ -136,6 +138,13 @@ class Pruned:
         """Entities in pieces of which so many rows of scores fit the budget."""
         width, entities = max(1, self.scores // rows), len(self.rough)
         return (slice(start, min(start + width, entities)) for start in range(0, entities, width))
+
+    def _multiply(self, query: Tensor, entities: Tensor) -> Tensor:
+        """Scores (n, W), in the same memory for every tile of a thread: allocators hoard what comes and goes."""
+        size = len(query) * len(entities)
+        if len(getattr(self.own, "scores", ())) < size:
+            self.own.scores = query.new_empty(size)
+        return torch.mm(query, entities.T, out=self.own.scores[:size].view(len(query), -1))
 
     def _rivals(self, scores: Tensor, first: int, query: Tensor, right: Tensor, slope: Tensor) -> tuple[Tensor, Tensor]:
         """Entities above and level with `right` (n,), by rows of `scores` (n, W) of the entities from `first` on.
