@@ -79,12 +79,6 @@ class Job:
         return valid[drawn.sort().values]
 
     @cached_property
-    def rewarded(self) -> TrainingQueries | None:
-        """The queries of the valid triples, where the agent is rewarded on them."""
-        valid = self.recipe.agent.reward_on == "valid"
-        return TrainingQueries(MKG(self.dataset, {}, self.selecting)) if valid else None
-
-    @cached_property
     def held(self) -> Tensor | None:
         """Mask, in training order, of the triples held back from teachers; None where there is no reserve."""
         if not self.recipe.reserve:

@@ -13,7 +13,6 @@ from dsomgnn.choices import choice_report
 from dsomgnn.device import left_as_found
 from dsomgnn.distill.agent import Agent
 from dsomgnn.distill.distiller import Distiller
-from dsomgnn.distill.lesson import Lesson
 from dsomgnn.distill.teachers import FrozenTeacher
 from dsomgnn.epochs import distil_epoch, fit_epoch, optimisers_of
 from dsomgnn.errors import RecipeError
@@ -25,6 +24,7 @@ from dsomgnn.pretraining import make_teachers
 from dsomgnn.progress import Progress
 from dsomgnn.ranking import open_job
 from dsomgnn.record import finished_record
+from dsomgnn.rewarded import make_lesson
 from dsomgnn.run import CHECKPOINT, Run, load_into
 from dsomgnn.sampling import seed_all
 from dsomgnn.sealed import POLICY_FILE, STUDENT_FILE, require_whole
@@ -87,7 +87,7 @@ def _student_epoch(
     settings = job.recipe.student
     if distiller is None:
         return lambda _: fit_epoch(student, job.training, optimisers, settings, job.device)
-    lesson = Lesson(distiller, distiller.choice, job.rewarded) if isinstance(distiller.choice, Agent) else None
+    lesson = make_lesson(job, distiller)
     every, steps, alone = job.recipe.agent.every, settings.steps, distiller.stages.alone
     first = queries_of(job.teacher_mkg, settings) if alone else job.training
 

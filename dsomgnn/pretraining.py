@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from torch import Tensor
+
 from dsomgnn.build import Job, asks_few, make_teacher, queries_of
 from dsomgnn.distill.teachers import NO_ONE, FrozenTeacher, freeze
 from dsomgnn.epochs import fit_epoch, optimisers_of
@@ -37,8 +39,16 @@ def _teacher(job: Job, run: Run, record: dict, name: str, number: int, progress:
         finish(run, record, name, standing, temperature=heat, valid_mrr_without=without)
     tensors, meta = run.read_tensors(file)
     load_into(model, tensors, str(run.path / file))
-    asked = None if job.recipe.distill.transfer else NO_ONE
-    return freeze(name, model, job.training, meta["temperature"], asks_few(job), asked)
+    return freeze(name, model, job.training, meta["temperature"], asks_few(job), _asked_apart(job))
+
+
+def _asked_apart(job: Job) -> Tensor | None:
+    """Heads of queries that are not of training: any of transfer queries, of an agent's rewards those in valid."""
+    distill = job.recipe.distill
+    if distill.transfer:
+        return None
+    rewarded = distill.policy == "reinforce" and job.recipe.agent.reward_on == "valid"
+    return job.selecting[:, [0, 2]].unique() if rewarded else NO_ONE
 
 
 def _pretrain(job: Job, run: Run, model: Model, name: str, number: int, progress: Progress) -> tuple[States, Standing]:

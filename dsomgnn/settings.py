@@ -199,10 +199,6 @@ class Recipe(Section):
                     )
             if not teacher.modalities and not teacher.structure:
                 raise NamedError(f"teachers.{name}", "has neither structure nor modalities")
-        if self.agent.reward_on == "valid" and self.agent.reward == "log-probability":
-            raise NamedError(
-                "agent.reward_on", '"valid" has no states of its own: it needs agent.reward = "improvement"'
-            )
         if self.agent.state == "target" and self.student.candidates:
             raise NamedError("agent.state", '"target" is of ranks among all entities: it needs student.candidates = 0')
         policy = self.distill.policy

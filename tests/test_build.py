@@ -62,7 +62,7 @@ def test_neither_teachers_nor_neighbourhoods_see_the_reserve(workshop: Path):
 
 @pytest.mark.parametrize(("on", "valid"), [("valid", True), ("reserve", False)])
 def test_rivals_in_a_reward_are_no_answers_of_what_it_is_measured_on(on: str, valid: bool, workshop: Path):
-    job = build(load_recipe(Path("tiny.toml"), [f'agent.reward_on="{on}"', "agent.reward=improvement"]))
+    job = build(load_recipe(Path("tiny.toml"), [f'agent.reward_on="{on}"']))
     asked = directed(job.dataset.valid, job.dataset.num_relations)
     row, answer = job.learnt_from.gather(job.learnt_from.find(asked[:, :2]))
     told = {(int(r), int(a)) for r, a in zip(row, answer, strict=True)}

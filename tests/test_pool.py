@@ -211,7 +211,7 @@ def test_a_lesson_over_a_pool_brings_of_a_hubs_answers_those_that_were_drawn(tau
     """Most triples are of queries with many: the pool would be about all entities."""
     _, _, distiller, lesson = taught(5)
     seed_all(3)
-    view, _, position, _ = lesson._view(lesson.trained)
+    view, _, position, _ = lesson._view(distiller, lesson.trained)
     assert torch.equal(view.batch.position.unique(), position.unique())
     answers = distiller.training.indptr.diff()[view.batch.index]
     assert answers.sum() > 3 * len(view.batch.row)

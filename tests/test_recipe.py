@@ -86,10 +86,6 @@ REFUSED = {
     ),
     "policy of an unknown teacher": ('[teachers.x]\n[distill]\npolicy = "single:y"', 'Did you mean "single:x"?'),
     "policy without teachers": ('[distill]\npolicy = "all"', '"all" needs at least one [teachers.NAME]'),
-    "states of the valid split": (
-        '[agent]\nreward_on = "valid"',
-        'r.toml:4: agent.reward_on: "valid" has no states of its own',
-    ),
     "not TOML": ("[student\n", "r.toml:3: not valid TOML: Expected ']' at the end of a table declaration (column 9)"),
     "cut TOML": ('[student]\nrank = """a', "r.toml: not valid TOML: Unterminated string"),
 }

@@ -16,6 +16,7 @@ from dsomgnn.epochs import fit_epoch, optimisers_of
 from dsomgnn.models.model import Model
 from dsomgnn.pool import EVERYONE, Pool
 from dsomgnn.recipe import parse_recipe
+from dsomgnn.rewarded import make_lesson
 from dsomgnn.settings import Recipe
 
 
@@ -60,4 +61,6 @@ def start(**agent: object) -> tuple[Job, Model, Distiller, Lesson]:
     job = dataclasses.replace(job, recipe=recipe_of(**agent))
     student = make_student(job)
     distiller = make_distiller(job, student, teachers)
-    return job, student, distiller, Lesson(distiller, distiller.choice, job.rewarded)
+    lesson = make_lesson(job, distiller)
+    assert lesson is not None
+    return job, student, distiller, lesson

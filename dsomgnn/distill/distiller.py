@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from copy import copy
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -108,6 +109,13 @@ class Distiller:
         self.weights, self.n3, self.stages, self.held, self.dtype = weights, n3, stages, held, dtype
         numbers = len(training) * student.fusion.num_entities
         self.tables = Tables.within(memory, choice.kind, len(teachers), numbers, dtype)
+
+    def over(self, asked: TrainingQueries) -> Distiller:
+        """The same where not the queries of training are `asked`, all of whose triples are held out."""
+        other = copy(self)
+        other.training, other.held, other.tables = asked, None, Tables()
+        other.teachers, other.low = ([t.over(asked) for t in each] for each in (self.teachers, self.low))
+        return other
 
     @cached_property
     def kept(self) -> Tensor | None:

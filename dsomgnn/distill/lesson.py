@@ -25,33 +25,37 @@ Delta = Callable[[Tensor], Tensor]
 class Lesson:
     """Lessons on the triples of a distiller whose choice is an agent.
 
-    Rewards are measured on the triples of `others`, queries that are not of training; without them on training triples
-    themselves, or, where the distiller holds some back, on those.
+    Rewards are measured on the triples `rewarded` (n,) of `over`, the distiller over queries that are not of training;
+    without them on training triples themselves, or, where the distiller holds some back, on those.
     """
 
-    def __init__(self, distiller: Distiller, agent: Agent, others: TrainingQueries | None = None):
-        self.distiller, self.agent = distiller, agent
-        self.asked, held = others or distiller.training, distiller.held
-        everything = torch.arange(distiller.training.num_triples)
+    def __init__(
+        self, distiller: Distiller, agent: Agent, over: Distiller | None = None, rewarded: Tensor | None = None
+    ):
+        self.distiller, self.agent, self.over = distiller, agent, over or distiller
+        everything, held = torch.arange(distiller.training.num_triples), distiller.held
         self.trained = everything if held is None else everything[~held]
-        self.held = torch.arange(others.num_triples) if others else None if held is None else everything[held]
+        self.held = rewarded if over else None if held is None else everything[held]
 
     def give(self) -> Rollout:
         """One REINFORCE step of the agent on `rows` random triples."""
         by_gain = self.agent.options.reward == "log-probability"
-        view, row, position, target = self._view(self.held if by_gain and self.held is not None else self.trained)
-        state, mask = self.distiller.state(view, row, position, target), self.distiller.mask(view)[row]
+        asked, triples = self.distiller, self.trained
+        if by_gain and self.held is not None:
+            asked, triples = self.over, self.held
+        view, row, position, target = self._view(asked, triples)
+        state, mask = asked.state(view, row, position, target), asked.mask(view)[row]
         delta = self._gain(view, row, target, mask) if by_gain else self._improvement(view, row, target)
         return self.agent.learn(state, mask, delta)
 
     @torch.no_grad()
-    def _view(self, triples: Tensor) -> tuple[View, Tensor, Tensor, Tensor]:
-        """The student on the queries of some of the triples; each one's row, its training position, and its target's
-        place in the pool."""
+    def _view(self, asked: Distiller, triples: Tensor) -> tuple[View, Tensor, Tensor, Tensor]:
+        """The student on the queries of some of the triples; each one's row, its position, and its target's place in
+        the pool."""
         position = triples[torch.randint(len(triples), (self.agent.options.rows,))]
-        batch, row = self._around(self.distiller.training, position)
-        target = self.distiller.training.target[position]
-        view = self.distiller.view(self.distiller.open(batch), target)
+        batch, row = self._around(asked.training, position)
+        target = asked.training.target[position]
+        view = asked.view(asked.open(batch), target)
         row, position, target = (moved(x, view.query.device) for x in (row, position, target))
         return view, row, position, view.pool.place(target)
 
@@ -67,23 +71,23 @@ class Lesson:
     def _improvement(self, view: View, row: Tensor, target: Tensor) -> Delta:
         """What sets of teachers do for the cross entropy of held-out triples, or else of the triples themselves."""
         effect = self.own_effect(view, row, target) if self.held is None else self.held_out_effect(view)[row]
-        taught, weights = (view.logits[row], self._soft(view, row), view.near.of_rows(row)), self.distiller.weights
+        soft = self._soft(self.distiller, view, row)
+        taught, weights = (view.logits[row], soft, view.near.of_rows(row)), self.distiller.weights
         return lambda action: improvement(action, *taught, effect, weights, view.pool, self.agent.options.credit)
 
     def _gain(self, view: View, row: Tensor, target: Tensor, mask: Tensor) -> Delta:
         """How much more sets of teachers give the targets than all teachers do."""
-        (rivals, logits), soft = self._each(view, row, target), self._soft(view, row)
+        (rivals, logits), soft = self._each(view, row, target), self._soft(self.over, view, row)
         student = rivals.log_share(view.pool.weigh(logits / self.distiller.weights.tau).softmax(1))
         everyone = rivals.log_share(soft(set_weights(mask)))
         return lambda action: log_probability_gain(action, rivals, soft, everyone, student)
 
-    def _soft(self, view: View, row: Tensor) -> SoftLabels:
+    def _soft(self, asked: Distiller, view: View, row: Tensor) -> SoftLabels:
         """Makes soft labels of triples, by their rows, for teachers' shares."""
-        distiller, batch = self.distiller, view.batch
-        asked = replace(batch, queries=batch.queries[row], index=batch.index[row])
+        batch = replace(view.batch, queries=view.batch.queries[row], index=view.batch.index[row])
 
         def soft(shares: Tensor) -> Tensor:
-            return soft_labels(distiller.heard, asked, shares, distiller.weights, distiller.dtype, view.pool)
+            return soft_labels(asked.heard, batch, shares, asked.weights, asked.dtype, view.pool)
 
         return soft
 
@@ -104,7 +108,8 @@ class Lesson:
         table, relation = student.fusion.table, student.relation
         assert self.held is not None and table is not None  # noqa: PT018
         position = self.held[torch.randint(len(self.held), (4 * self.agent.options.rows,))]
-        (batch, row), target = self._around(self.asked, position), self.asked.target[position]
+        asked = self.over.training
+        (batch, row), target = self._around(asked, position), asked.target[position]
         with torch.enable_grad():
             also = [target, *([] if view.pool.ids is None else [view.pool.ids.cpu()])]
             held = self.distiller.view(batch, torch.cat(also))

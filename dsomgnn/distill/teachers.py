@@ -70,6 +70,11 @@ class FrozenTeacher:
         """The same with entities in the number format of its products."""
         return replace(self, entities=self.entities.to(dtype))
 
+    def over(self, asked: TrainingQueries) -> FrozenTeacher:
+        """The same where not those of training are `asked`: `index` is among these."""
+        own = replace(self.own_heads, training=asked) if isinstance(self.own_heads, OwnHeads) else None
+        return replace(self, own_heads=own, own_scores=None)
+
     def vectors(self, queries: Tensor, index: Tensor | None = None) -> Tensor:
         """Query vectors (B, d), whose products with `entities` are the scores."""
         return self.score.query(self._heads(queries[:, 0], index), self.relations[queries[:, 1]])

@@ -32,6 +32,7 @@ def shares_after(epochs, **agent):
         ("improvement", "valid", 0.01),
         ("log-probability", "reserve", 0.1),
         ("log-probability", "train", 0.1),
+        ("log-probability", "valid", 0.1),
     ],
 )
 def test_a_shuffled_teacher_is_dropped_within_a_few_epochs(reward, reward_on, pull):
@@ -53,15 +54,15 @@ def test_improvement_on_held_out_triples_is_the_product_of_the_two_gradients(rew
     distil_epoch(distiller, None, optimisers_of(student, job.recipe.student), 400, 1)
     student.double()
     distiller.dtype, distiller.weights = torch.float64, LossWeights(alpha=0.5, beta=2.0)
-    view, row, _, target = lesson._view(lesson.trained)
+    view, row, _, target = lesson._view(lesson.distiller, lesson.trained)
     torch.manual_seed(5)
     found = lesson._improvement(view, row, target)(torch.ones(len(row), 2, dtype=torch.float64))
 
     torch.manual_seed(5)
     held = lesson.held[torch.randint(len(lesson.held), (32,))]
-    batch, held_row = lesson.asked.around(held)
+    batch, held_row = lesson.over.training.around(held)
     parameters = (student.fusion.table, student.relation)
-    loss = filtered_cross_entropy(distiller, batch.queries[held_row], lesson.asked.target[held])
+    loss = filtered_cross_entropy(distiller, batch.queries[held_row], lesson.over.training.target[held])
     wanted = torch.autograd.grad(loss, parameters)
     logits = scores_of(student, view.batch.queries[row])
     half = torch.full((len(row), 2), 0.5, dtype=torch.float64)
@@ -78,7 +79,7 @@ def test_own_effect_is_the_gradient_of_a_triples_own_filtered_cross_entropy(row_
     _, student, distiller, lesson = start(rows=8, reward="improvement", reward_on="train")
     opinionated(student.double())
     distiller.dtype = torch.float64
-    view, row, _, target = lesson._view(lesson.trained)
+    view, row, _, target = lesson._view(lesson.distiller, lesson.trained)
     if row_of_another:
         row = row.flip(0)
     logits = scores_of(student, view.batch.queries[row]).detach().requires_grad_()
@@ -183,8 +184,8 @@ def test_a_lesson_asks_of_the_reserve_only_where_its_reward_is_measured_there(re
     _, _, distiller, lesson = start(reward=reward)
     view, asked, around = lesson._view, [], []
 
-    def noted(triples):
-        found = view(triples)
+    def noted(of, triples):
+        found = view(of, triples)
         asked.append(triples)
         around.append(found[0].batch.position)
         return found
@@ -209,8 +210,8 @@ def test_a_reward_is_measured_by_the_settings_and_among_teachers_that_speak(name
         told.update(inspect.signature(measure).bind(*given).arguments)
         return measure(*given)
 
-    def seen(triples):
-        view, row, position, target = view_of(triples)
+    def seen(of, triples):
+        view, row, position, target = view_of(of, triples)
         told.update(asked=view.batch.queries[row], target=target)
         return view, row, position, target
 
