@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
@@ -19,6 +20,7 @@ from dsomgnn.distill.agent import Agent, AgentOptions, FixedChoice
 from dsomgnn.distill.distiller import Distiller, Stages
 from dsomgnn.distill.losses import LossWeights
 from dsomgnn.distill.policy import Policy
+from dsomgnn.distill.start import begin_as
 from dsomgnn.distill.state import StateBuilder, cache_teachers
 from dsomgnn.distill.teachers import FrozenTeacher
 from dsomgnn.errors import DataError
@@ -134,13 +136,18 @@ def queries_of(mkg: MKG, settings: Training) -> TrainingQueries:
     return TrainingQueries(mkg, settings.merge, TARGETS if settings.candidates else 0)
 
 
-def make_student(job: Job, phase: int = 0) -> Model:
+def make_student(job: Job, phase: int = 0, teachers: Sequence[FrozenTeacher] = ()) -> Model:
+    """A new student; it begins as the one of the `teachers` that the recipe says."""
     seed_all(job.recipe.seed, phase, 0)
     settings = job.recipe.student
     score = SCORES[settings.score]()
     everyone = torch.ones(job.dataset.num_entities, dtype=torch.bool)
     fusion = FUSIONS["blocks"](everyone, {}, settings.rank, 1, score.parts, init=settings.init)
-    return Model(score, fusion, job.dataset.num_relations, init=settings.init).to(job.device)
+    student = Model(score, fusion, job.dataset.num_relations, init=settings.init).to(job.device)
+    for teacher in teachers:
+        if teacher.name == job.recipe.distill.begin:
+            begin_as(student, teacher, job.teacher_mkg.train)
+    return student
 
 
 def make_teacher(job: Job, name: str, phase: int = 0) -> Model:

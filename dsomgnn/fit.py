@@ -57,7 +57,7 @@ def fit_teachers(job: Job, run: Run, progress: Progress) -> None:
 def distil(job: Job, run: Run, record: dict, teachers: list[FrozenTeacher], progress: Progress) -> None:
     """Train the student from the facts and the teachers' soft labels, and the agent that chooses among them."""
     settings, number = job.recipe.student, len(job.recipe.teachers)
-    student = make_student(job, number)
+    student = make_student(job, number, teachers)
     optimisers = optimisers_of(student, settings)
     distiller = make_distiller(job, student, teachers) if teachers else None
     agent = distiller.choice if distiller and isinstance(distiller.choice, Agent) else None

@@ -97,6 +97,7 @@ class Distill(Section):
 
     `combine`: the soft labels of several teachers are the mean of their distributions, or the normalised product.
     `transfer`: so many draws, per query of train, of queries that it does not ask: teachers alone teach those.
+    `begin`: the teacher with whose vectors the student begins, where that teaches; "": with random ones.
     `alone`: so many epochs of the student's, the first ones, are without teachers, which costs less.
     `kept`: the share of the machine's memory that soft labels of all train queries may take. Where they fit, they are
     made once, not in every epoch; 0: never. For a policy that chooses anew in every step scores of each teacher are
@@ -113,6 +114,7 @@ class Distill(Section):
     neighbourhood: Literal["sampled", "khop", "answers", "random", "target", "none"] = "sampled"
     hops: Count = 2
     walks: Count = 16
+    begin: str = ""
     alone: NoneOrMore = 0
     warmup: NoneOrMore = 3
     transfer: Annotated[float, Field(ge=0, le=100)] = 0.0
@@ -210,6 +212,10 @@ class Recipe(Section):
                 "distill.policy",
                 f'"{policy}" needs at least one [teachers.NAME]; without teachers say "none"',
             )
+        if (begin := self.distill.begin) and begin not in self.teachers:
+            raise NamedError("distill.begin", f"no [teachers.{begin}].{nearest(begin, self.teachers)}")
+        if begin and self.teachers[begin].score != self.student.score:
+            raise NamedError("distill.begin", f'"{begin}" has another score than the student')
         alone, epochs = self.distill.alone, self.student.epochs
         if policy != "none" and alone >= epochs:
             raise NamedError("distill.alone", f"{alone} leaves none of the student's {epochs} epochs to be taught in")

@@ -22,7 +22,7 @@ FLOORS = [
     "distill rank",
     "sealed run build optimise progress choices phase contract taken record trackers",
     "evaluate chosen steps",
-    "epochs pretraining ranking check beginning",
+    "epochs pretraining ranking check beginning rewarded",
     "fit",
     "predict",
     "explain export",

@@ -85,6 +85,11 @@ REFUSED = {
         'r.toml:4: distill.policy: unknown policy "reinfroce". Did you mean "reinforce"?',
     ),
     "policy of an unknown teacher": ('[teachers.x]\n[distill]\npolicy = "single:y"', 'Did you mean "single:x"?'),
+    "begins as nobody": ('[teachers.xyz]\n[distill]\nbegin = "xyy"', "r.toml:5: distill.begin: no [teachers.xyy]. Did"),
+    "begins as another kind": (
+        '[teachers.x]\nscore = "distmult"\n[distill]\nbegin = "x"',
+        'r.toml:6: distill.begin: "x" has another score than the student',
+    ),
     "policy without teachers": ('[distill]\npolicy = "all"', '"all" needs at least one [teachers.NAME]'),
     "not TOML": ("[student\n", "r.toml:3: not valid TOML: Expected ']' at the end of a table declaration (column 9)"),
     "cut TOML": ('[student]\nrank = """a', "r.toml: not valid TOML: Unterminated string"),

@@ -17,7 +17,8 @@ BASELINE, ALL, AGENT = "baseline", "all teachers", "agent"
 MAIN = (BASELINE, ALL, AGENT)
 Side = tuple[str, int]  # variant, rank
 KEPT = (0.8, 0.6, 0.4, 0.2)
-SINCE = {"alone": 0}  # settings of [distill] that came when lines were on record, and what leaves all as it was
+# settings of [distill] that came when lines were on record, and what leaves all as it was
+SINCE = {"alone": 0, "begin": ""}
 
 
 @dataclass(frozen=True)
