@@ -16,7 +16,7 @@ sys.path.insert(0, str(ROOT / "benchmarks"))
 
 from evidence import runs
 from evidence.command import main
-from evidence.plan import BASELINE, Suite, pairs, suites, trials, variants
+from evidence.plan import BASELINE, BEGUN, Suite, pairs, suites, trials, variants
 from evidence.records import Records
 from evidence.render import _best_teacher, figures, headlines, markdown
 
@@ -201,6 +201,21 @@ def test_settings_of_a_whole_suite_are_those_of_every_trial(made: Path):
         assert trial.changes[:2] == ("teachers.more.rank=2", "student.batch=3")
     (plain,) = trials(suites(made / "s.toml")["tiny"], ["all teachers"], [2], 1)
     assert trial.key["recipe_sha256"] != plain.key["recipe_sha256"]
+
+
+def test_controls_begin_with_random_vectors_beside_a_student_that_begins_as_a_teacher(made: Path):
+    """So lines that were on record before the recipe said as which stay those of their variants."""
+    file = made / "begun.toml"
+    file.write_text(f"{SUITE}changes = ['distill.begin=\"s\"']\n")
+    begun, plain = (suites(f)["tiny"] for f in (file, made / "s.toml"))
+    assert set(variants(begun)) - set(variants(plain)) == {BEGUN}
+    names = ["all teachers", "agent", "plain KL", "random sets", "s alone", "40 % removed"]
+    keys = [[trial.key for trial in trials(suite, names, [4], 1)] for suite in (begun, plain)]
+    assert keys[0] == keys[1]
+    (own,) = trials(begun, [BEGUN], [4], 1)
+    assert own.key["recipe_sha256"] not in {key["recipe_sha256"] for key in keys[0]}
+    found = list(pairs(begun, [BEGUN], [4]))
+    assert found == [((BASELINE, 4), (BEGUN, 4)), (("all teachers", 4), (BEGUN, 4))]
 
 
 def test_figures_in_the_readme_are_those_on_record():

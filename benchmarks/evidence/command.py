@@ -40,7 +40,7 @@ def _parser(description: str | None) -> argparse.ArgumentParser:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--ranks", type=int, nargs="+", help="of the student [default: the headline's]")
     chosen = parser.add_mutually_exclusive_group()
-    chosen.add_argument("--variants", nargs="+", default=list(MAIN), metavar="NAME", help="[default: %(default)s]")
+    chosen.add_argument("--variants", nargs="+", metavar="NAME", help=f"[default: {', '.join(MAIN)}, the headline's]")
     chosen.add_argument("--controls", action="store_true", help="every variant")
     parser.add_argument("--runs", type=Path, default=Path("runs/evidence"), help="[default: %(default)s]")
     parser.add_argument("--out", type=Path, default=HERE, help="where results/ and EVIDENCE.md go")
@@ -53,7 +53,7 @@ def _parser(description: str | None) -> argparse.ArgumentParser:
 def measure(suite: Suite, records: Records, options: argparse.Namespace) -> None:
     """What is not on record yet, and the tests of it."""
     known, ranks = variants(suite), options.ranks or [suite.rank]
-    names = list(known) if options.controls else options.variants
+    names = list(known) if options.controls else options.variants or list(dict.fromkeys([*MAIN, suite.headline]))
     for name in names:
         if name not in known:
             raise RecipeError(f'--variants "{name}": {suite.dataset} has no such variant.{nearest(name, known)}')

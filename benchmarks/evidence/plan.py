@@ -13,7 +13,7 @@ from dsomgnn.recipe import load_recipe, tomllib  # tomli, before Python 3.11
 from dsomgnn.settings import Recipe
 
 HERE = Path(__file__).parent.parent
-BASELINE, ALL, AGENT = "baseline", "all teachers", "agent"
+BASELINE, ALL, AGENT, BEGUN = "baseline", "all teachers", "agent", "begun as a teacher"
 MAIN = (BASELINE, ALL, AGENT)
 Side = tuple[str, int]  # variant, rank
 KEPT = (0.8, 0.6, 0.4, 0.2)
@@ -106,15 +106,20 @@ def _changes(table: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def variants(suite: Suite) -> dict[str, list[str]]:
-    """Settings of every variant by its name: METHOD's table of controls."""
-    teachers, every = suite.settings().teachers, ["distill.policy=all"]
+    """Settings of every variant by its name: METHOD's table of controls, whose students begin with random vectors, and,
+    where the recipe says as which teacher, one that begins so."""
+    recipe = suite.settings()
+    teachers, begun = recipe.teachers, bool(recipe.distill.begin)
+    random = ['distill.begin=""'] if begun else []
+    every = ["distill.policy=all", *random]
     used = sorted({m for teacher in teachers.values() for m in teacher.modalities})
     return {
         BASELINE: ["distill.policy=none", *suite.baseline],
         ALL: every,
-        AGENT: ["distill.policy=reinforce"],
-        "random sets": ["distill.policy=random"],
-        **{f"{name} alone": [f"distill.policy=single:{name}"] for name in teachers},
+        **({BEGUN: ["distill.policy=all"]} if begun else {}),
+        AGENT: ["distill.policy=reinforce", *random],
+        "random sets": ["distill.policy=random", *random],
+        **{f"{name} alone": [f"distill.policy=single:{name}", *random] for name in teachers},
         "plain KL": [*every, "distill.neighbourhood=none"],
         "target split (DKD)": [*every, "distill.neighbourhood=target"],
         "random neighbours": [*every, "distill.neighbourhood=random"],
@@ -147,11 +152,10 @@ def pairs(suite: Suite, names: Sequence[str], ranks: Sequence[int]) -> Iterator[
         wide = 4 * rank if 4 * rank in ranks else suite.rank
         if rank < wide:
             yield (BASELINE, wide), (suite.headline, rank)
-        if AGENT in names:
-            yield (ALL, rank), (AGENT, rank)
+        yield from (((ALL, rank), (name, rank)) for name in (BEGUN, AGENT) if name in names)
         yield from (((name, rank), (ALL, rank)) for name in names if _a_part(name))
 
 
 def _a_part(variant: str) -> bool:
     """Whether the variant has less than all teachers, or than the whole of their loss, for whoever has all features."""
-    return variant not in MAIN and not variant.endswith("removed")
+    return variant not in (*MAIN, BEGUN) and not variant.endswith("removed")
