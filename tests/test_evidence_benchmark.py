@@ -214,6 +214,9 @@ def test_controls_begin_with_random_vectors_beside_a_student_that_begins_as_a_te
     assert keys[0] == keys[1]
     (own,) = trials(begun, [BEGUN], [4], 1)
     assert own.key["recipe_sha256"] not in {key["recipe_sha256"] for key in keys[0]}
+    file.write_text(f"{SUITE}begin = 's'\n")
+    (said,) = trials(suites(file)["tiny"], [BEGUN], [4], 1)
+    assert said.key == own.key
     found = list(pairs(begun, [BEGUN], [4]))
     assert found == [((BASELINE, 4), (BEGUN, 4)), (("all teachers", 4), (BEGUN, 4))]
 

@@ -26,6 +26,7 @@ class Suite:
     """A data set's recipe with the settings of its tuned baseline, the rank of its headline, and what stands there.
 
     `at`: by rank, settings of taught students that are of another than the headline's. `changes`: settings of all.
+    `begin`: the teacher as which a student begins, where the recipe says none.
     """
 
     dataset: str
@@ -35,6 +36,7 @@ class Suite:
     headline: str
     at: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
     changes: tuple[str, ...] = ()
+    begin: str = ""
 
     def settings(self) -> Recipe:
         return load_recipe(self.recipe, self.changes)
@@ -89,12 +91,12 @@ def settings_sha256(recipe: Recipe) -> str:
 def suites(file: Path) -> dict[str, Suite]:
     """Suites by data set; recipes are named relative to the file."""
     tables = tomllib.loads(file.read_text(encoding="utf-8"))
-    return {
-        name: Suite(
-            name, file.parent / t["recipe"], t["rank"], tuple(t["baseline"]), t["headline"], _at(t), _changes(t)
-        )
-        for name, t in tables.items()
-    }
+    return {name: _suite(name, table, file.parent) for name, table in tables.items()}
+
+
+def _suite(name: str, table: Mapping[str, Any], folder: Path) -> Suite:
+    about = folder / table["recipe"], table["rank"], tuple(table["baseline"]), table["headline"]
+    return Suite(name, *about, _at(table), _changes(table), table.get("begin", ""))
 
 
 def _at(table: Mapping[str, Any]) -> dict[int, tuple[str, ...]]:
@@ -107,16 +109,16 @@ def _changes(table: Mapping[str, Any]) -> tuple[str, ...]:
 
 def variants(suite: Suite) -> dict[str, list[str]]:
     """Settings of every variant by its name: METHOD's table of controls, whose students begin with random vectors, and,
-    where the recipe says as which teacher, one that begins so."""
+    where recipe or suite say as which teacher, one that begins so."""
     recipe = suite.settings()
-    teachers, begun = recipe.teachers, bool(recipe.distill.begin)
-    random = ['distill.begin=""'] if begun else []
+    teachers, begin = recipe.teachers, suite.begin or recipe.distill.begin
+    random = ['distill.begin=""'] if recipe.distill.begin else []
     every = ["distill.policy=all", *random]
     used = sorted({m for teacher in teachers.values() for m in teacher.modalities})
     return {
         BASELINE: ["distill.policy=none", *suite.baseline],
         ALL: every,
-        **({BEGUN: ["distill.policy=all"]} if begun else {}),
+        **({BEGUN: ["distill.policy=all", f'distill.begin="{begin}"']} if begin else {}),
         AGENT: ["distill.policy=reinforce", *random],
         "random sets": ["distill.policy=random", *random],
         **{f"{name} alone": [f"distill.policy=single:{name}", *random] for name in teachers},
