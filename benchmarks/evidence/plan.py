@@ -153,7 +153,8 @@ def pairs(suite: Suite, names: Sequence[str], ranks: Sequence[int]) -> Iterator[
         yield from (((BASELINE, rank), (name, rank)) for name in names if name != BASELINE)
         wide = 4 * rank if 4 * rank in ranks else suite.rank
         if rank < wide:
-            yield (BASELINE, wide), (suite.headline, rank)
+            small = dict.fromkeys([suite.headline, *(name for name in names if name == BEGUN)])
+            yield from (((BASELINE, wide), (name, rank)) for name in small)
         yield from (((ALL, rank), (name, rank)) for name in (BEGUN, AGENT) if name in names)
         yield from (((name, rank), (ALL, rank)) for name in names if _a_part(name))
 

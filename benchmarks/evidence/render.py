@@ -18,7 +18,7 @@ MRR and Hits times 100: mean over seeds, and the standard deviation of MRR. *Gai
 student without teachers, tuned apart, of the same rank and with the same seeds; its interval (95 %) and p come from a
 paired bootstrap over test triples of the means over seeds, and in brackets stands Student's t interval over the pairs
 of seeds. *Unseen*: MRR on the test queries with an entity that training never saw, and who of the teachers is best
-there."""
+there. Students begin with random vectors but where *begun as a teacher* stands (`distill.begin`)."""
 ENSEMBLE = "ensemble"  # stands beside the teachers in a record
 MARK = "†"
 ELSEWHERE = f"{MARK} of runs of the same settings on another processor: they differ from those of the table a little."
