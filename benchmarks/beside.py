@@ -36,7 +36,6 @@ from dsomgnn.choices import Tally
 from dsomgnn.data.mkg import MKG
 from dsomgnn.data.triples import load_dataset
 from dsomgnn.distill.distiller import TAUGHT, Distiller
-from dsomgnn.distill.lesson import Lesson
 from dsomgnn.distill.teachers import freeze
 from dsomgnn.epochs import MEASURE_EVERY, optimisers_of
 from dsomgnn.errors import DsomError
@@ -44,6 +43,7 @@ from dsomgnn.modality import make_feature
 from dsomgnn.neighbourhood import Neighbours
 from dsomgnn.output import write_file
 from dsomgnn.recipe import load_recipe
+from dsomgnn.rewarded import make_lesson
 from dsomgnn.sampling import BlockSampler
 from dsomgnn.steps import plain_step, taught_step
 
@@ -149,7 +149,7 @@ def lessons(job: Job, steps: int) -> str:
     """What a lesson of an agent's takes beside one of its steps, both with what can be kept."""
     learning = _with(job, policy="reinforce", kept=0.4)
     distiller = _distiller(learning)
-    lesson, step = Lesson(distiller, distiller.choice, learning.rewarded), _steps(learning, distiller)
+    lesson, step = make_lesson(learning, distiller), _steps(learning, distiller)
     batches, rows = job.training.batches(job.recipe.student.batch), job.recipe.agent.rows
     step(next(batches))
     lesson.give()
